@@ -123,21 +123,6 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What a folder is, whatever its name: device, inode, and birth in ns (0: unknown)."""
-
-    device: int
-    inode: int
-    birth: int = 0
-
-    def same_folder(self, other: Identity) -> bool:
-        """True if both name one folder. Devices may be numbered anew by a reboot."""
-        return self.inode == other.inode and (
-            self.birth == other.birth if self.birth and other.birth else True
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class JobOptions:
     """What the info file asks for, checked, in plain units."""
 

@@ -1,0 +1,137 @@
+"""The look over a drop on Linux and macOS: by folder handles, following nothing."""
+
+from __future__ import annotations
+
+import sys
+
+assert sys.platform != "win32"
+
+import os
+import time
+
+from qm.osops.posix_files import FolderHandle, open_for_writing
+from qm.osops.scan import READY_FILE, Scan, Tally
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_BUSY_IN_FINDER = frozenset({-753549904, 443750400, 443779200})
+"""Creation dates that Finder gives to what it still copies, in seconds since the epoch."""
+
+
+class FsClock:
+    """The clock of a file system, read off a file that is touched there."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
+        )
+
+    def now(self) -> int:
+        """Nanoseconds since the epoch as this file system stamps them."""
+        os.utime(self._fd)
+        return os.fstat(self._fd).st_ctime_ns
+
+    def close(self) -> None:
+        """Let go of the probe file."""
+        os.close(self._fd)
+
+
+def scan_folder(path: str, clock: FsClock | None, *, look_for_writers: bool) -> Scan:
+    """Look over the folder at ``path``; OSError where it is gone or no folder.
+
+    ``clock`` is asked first, so that ``fs_now`` is never later than a change
+    that this look does not see. ``look_for_writers`` asks for each of the
+    newest 1000 files whether somebody still writes it (Linux only).
+    """
+    began = time.monotonic()
+    fs_now = clock.now() if clock is not None else time.time_ns()
+    tally = Tally()
+    writer = None
+    with FolderHandle.open(path) as folder:
+        identity = folder.identity()
+        top_mtime = os.fstat(folder.fd).st_mtime_ns
+        _walk(folder.fd, tally)
+        ready = folder.read(READY_FILE, 1024) if tally.has_ready else None
+        if look_for_writers:
+            writer = _find_writer(folder.fd, tally.newest_files())
+        if writer is None and sys.platform == "darwin":
+            writer = _finder_copies(folder.fd, tally.newest_files())
+    return tally.result(identity, top_mtime, ready, writer, fs_now, time.monotonic() - began)
+
+
+def _walk(top_fd: int, tally: Tally) -> None:
+    """Depth first with one open handle a level: paths of any length, no link followed."""
+    stack: list[tuple[int, str, list[str]]] = [(top_fd, "", _list(top_fd, "", tally))]
+    try:
+        while stack:
+            fd, prefix, folders = stack[-1]
+            if not folders:
+                stack.pop()
+                if fd != top_fd:
+                    os.close(fd)
+                continue
+            name = folders.pop()
+            try:
+                inner = os.open(name, _FOLDER, dir_fd=fd)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                tally.cannot_list(prefix + name, error.strerror or str(error))
+                continue
+            stack.append((inner, f"{prefix}{name}/", []))
+            stack[-1] = (inner, f"{prefix}{name}/", _list(inner, f"{prefix}{name}/", tally))
+    finally:
+        for fd, _, _ in stack:
+            if fd != top_fd:
+                os.close(fd)
+
+
+def _list(fd: int, prefix: str, tally: Tally) -> list[str]:
+    folders: list[str] = []
+    top = not prefix
+    try:
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                name = entry.name
+                if not tally.wants(name, top):
+                    continue
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                tally.add(
+                    prefix + name,
+                    name,
+                    top,
+                    (
+                        status.st_mode,
+                        status.st_size,
+                        status.st_mtime_ns,
+                        status.st_ctime_ns,
+                        status.st_ino,
+                    ),
+                )
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(name)
+    except OSError as error:
+        tally.cannot_list(prefix, error.strerror or str(error))
+    return folders
+
+
+def _find_writer(fd: int, paths: list[str]) -> str | None:
+    for path in paths:
+        if open_for_writing(fd, path):
+            return path
+    return None
+
+
+def _finder_copies(fd: int, paths: list[str]) -> str | None:
+    if sys.platform != "darwin":
+        return None
+    for path in paths:
+        try:
+            status = os.stat(path, dir_fd=fd, follow_symlinks=False)
+        except OSError:
+            continue
+        if int(status.st_birthtime) in _BUSY_IN_FINDER:
+            return path
+    return None
