@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from qm.identity import Identity
+
 
 class State(StrEnum):
     """Where a job stands. The value is what people and records see."""
@@ -164,3 +166,63 @@ class JobInfo:
     file: str
     options: JobOptions
     warnings: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended, as its exit or end record says."""
+
+    ended: str
+    """UTC time."""
+    started: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    reason: Reason | None = None
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    """Bytes, of the whole tree of processes."""
+
+    def state(self) -> State:
+        """The end state of an attempt that has an exit record."""
+        if self.reason is not None and self.reason.word in KILL_WORDS:
+            return State.KILLED
+        return State.FINISHED if self.exit_code == 0 else State.FAILED
+
+
+KILL_WORDS = frozenset({"User", "TimeLimit", "MemoryLimit"})
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An accepted job, from its id on. An arriving drop is no job yet."""
+
+    id: int
+    name: str
+    """The folder's name, which a person may change."""
+    identity: Identity
+    options: JobOptions
+    info_file: str
+    owner: str
+    arrival: int
+    """Order of arrival: first seen earlier means smaller, over restarts as well."""
+    submitted: str
+    """UTC time when it was first seen."""
+    state: State = State.QUEUED
+    reason: Reason | None = None
+    attempt: int = 0
+    """0 until the first claim."""
+    token: str | None = None
+    """Of the current attempt."""
+    launches: int = 0
+    """Launches in a row that failed before the script started."""
+    notes: tuple[str, ...] = ()
+    """What the head of process.log tells: a lowered nb_proc, an odd address."""
+    submit_token: str | None = None
+    """Given by ``qm submit``, to ask for the job by before its id is known."""
+    started: str | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def place(self) -> Place:
+        """The folder that a job of this state belongs in."""
+        return PLACE_OF[self.state]

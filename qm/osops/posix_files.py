@@ -158,8 +158,9 @@ class FolderHandle:
         os.rename(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def create(self, name: str, mode: int = 0o666) -> int:
-        """A new, empty plain file, opened for appending; FileExistsError where taken."""
-        return os.open(name, _OPEN_NEW | os.O_APPEND, mode, dir_fd=self.fd)
+        """A new, empty plain file to append to and read; FileExistsError where taken."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_APPEND
+        return os.open(name, flags, mode, dir_fd=self.fd)
 
     def append(self, name: str) -> int:
         """The plain file ``name``, made where absent, opened for appending."""

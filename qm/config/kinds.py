@@ -1,0 +1,156 @@
+"""The kinds of values that options have: how each is written, checked and read."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from qm.quantities import (
+    DURATION_FORMS,
+    LONGEST,
+    SIZE_FORMS,
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_size,
+)
+
+T = TypeVar("T")
+MIB = 1 << 20
+
+_SWITCHES = {
+    **dict.fromkeys(("yes", "true", "on", "1"), True),
+    **dict.fromkeys(("no", "false", "off", "0"), False),
+}
+_OWN_NAMES = frozenset({".", "..", ".qm", ".qm-ready", ".qm-hold", "process.log"})
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """One kind of value.
+
+    ``word`` names it in a table; ``allowed`` completes "expected ...";
+    ``read`` turns the text of a file into the value, or raises ValueError.
+    """
+
+    word: str
+    allowed: str
+    read: Callable[[str], T]
+
+
+def choice(values: Mapping[str, T]) -> Kind[T]:
+    """One of a few words, in upper or lower case."""
+    words = " or ".join(values)
+
+    def read(text: str) -> T:
+        try:
+            return values[text.lower()]
+        except KeyError:
+            raise ValueError(text) from None
+
+    return Kind(words, words, read)
+
+
+def whole(at_least: int, at_most: int) -> Kind[int]:
+    """A whole number within bounds, both included."""
+
+    def read(text: str) -> int:
+        # Not int() alone: it takes "1_000", signs and the digits of every script.
+        if not re.fullmatch(r"[0-9]{1,12}", text):
+            raise ValueError(text)
+        return _within(int(text), at_least, at_most)
+
+    return Kind("whole number", f"a whole number from {at_least} to {at_most}", read)
+
+
+def time(at_least: float = 0.0, at_most: float = LONGEST) -> Kind[float]:
+    """A time in seconds within bounds, both included."""
+    bounds = [f"at least {format_duration(at_least)}"] if at_least else []
+    bounds += [f"at most {format_duration(at_most)}"] if at_most < LONGEST else []
+    allowed = f"{DURATION_FORMS}; here {' and '.join(bounds)}" if bounds else DURATION_FORMS
+    return Kind("time", allowed, lambda text: _within(parse_duration(text), at_least, at_most))
+
+
+def size(at_least: int) -> Kind[int]:
+    """A size in bytes. A lower bound catches a ``16`` that means 16G."""
+    allowed = f"{SIZE_FORMS}, at least {format_size(at_least)}"
+    return Kind("size", allowed, lambda text: _within(parse_size(text), at_least))
+
+
+def or_word(kind: Kind[T], word: str) -> Kind[T | None]:
+    """``kind``, or a word such as ``auto`` or ``none`` that is read as None."""
+    return _with_word(kind, word, lambda: None)
+
+
+def or_processors(kind: Kind[int]) -> Kind[int]:
+    """``kind``, or ``auto``: the processors that QM may use on this machine."""
+    return _with_word(kind, "auto", _usable_processors)
+
+
+def _with_word(kind: Kind[T], word: str, meaning: Callable[[], T | None]) -> Kind[T | None]:
+    def read(text: str) -> T | None:
+        return meaning() if text.lower() == word else kind.read(text)
+
+    return Kind(f"{kind.word} or {word}", f"{word}, or {kind.allowed}", read)
+
+
+def _usable_processors() -> int:
+    # Fewer than the machine's where taskset, a container or a batch system says so.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _within(value: T, at_least: T, at_most: T | None = None) -> T:
+    if value < at_least or (at_most is not None and value > at_most):  # type: ignore[operator]
+        raise ValueError(value)
+    return value
+
+
+def _read_folder(text: str) -> Path:
+    # Explorer's "Copy as path" puts quotes around.
+    bare = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+    if not bare or "\0" in bare:
+        raise ValueError(text)
+    try:
+        return Path(bare).expanduser()
+    except RuntimeError as error:
+        raise ValueError(text) from error
+
+
+def _read_names(text: str) -> tuple[str, ...]:
+    names = dict.fromkeys(filter(None, (name.strip() for name in text.split(","))))
+    if not names or any(re.search(r"[/\\:]", name) or name in _OWN_NAMES for name in names):
+        raise ValueError(text)
+    return tuple(names)
+
+
+def _read_host(text: str) -> str:
+    # One colon is "host:port" or "http://..."; an IPv6 address has at least two.
+    if not text or re.search(r"[\s/\"]", text) or text.count(":") == 1:
+        raise ValueError(text)
+    return text
+
+
+SWITCH: Kind[bool] = Kind(
+    "yes or no",
+    "yes or no (True and False, on and off, 1 and 0 are understood too)",
+    choice(_SWITCHES).read,
+)
+FOLDER: Kind[Path] = Kind(
+    "folder",
+    "a folder: an absolute path, one relative to this file, or ~ for your home",
+    _read_folder,
+)
+NAMES: Kind[tuple[str, ...]] = Kind(
+    "file names",
+    "plain file names (no path, not QM's own .qm or process.log), separated by commas",
+    _read_names,
+)
+HOST: Kind[str] = Kind(
+    "host", "a host name or an address, without http:// and without a port", _read_host
+)

@@ -1,0 +1,260 @@
+"""The option table: every option of QMserv.cfg, once.
+
+Each line of :class:`Config` and :class:`WebConfig` is one option: the attribute
+and its type for the program, and the name, kind, default and help for people.
+The parser, the checks, the help and QMserv.cfg.example are all made from it;
+a new option is one more line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from qm.config.kinds import (
+    FOLDER,
+    HOST,
+    MIB,
+    NAMES,
+    SWITCH,
+    Kind,
+    choice,
+    or_processors,
+    or_word,
+    size,
+    time,
+    whole,
+)
+
+T = TypeVar("T")
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option as people see it; ``field`` is its attribute in the section's class."""
+
+    section: str
+    name: str
+    kind: Kind[Any]
+    default: str
+    help: str
+    field: str
+
+
+class HelpRow(NamedTuple):
+    """An option for a page of help: all of it text."""
+
+    section: str
+    name: str
+    type: str
+    default: str
+    help: str
+
+
+def _option(name: str, kind: Kind[T], default: str, help: str) -> T:
+    """The dataclass field of an option; its default is read from the default's text."""
+    return field(
+        default_factory=lambda: kind.read(default),
+        metadata={"name": name, "kind": kind, "default": default, "help": help},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebConfig:
+    """What ``[WEB_QMserver]`` says. Times are in seconds."""
+
+    SECTION: ClassVar[str] = "WEB_QMserver"
+
+    host: str = _option(
+        "Host",
+        HOST,
+        "localhost",
+        "Where the web page listens. localhost: only this machine can see it. 0.0.0.0: whoever"
+        " can reach this machine can see it.",
+    )
+    port: int = _option("The_Port", whole(1, 65535), "8000", "The web page's port.")
+    refresh_rate: float = _option(
+        "Refresh_Rate", time(0.5, DAY), "5 s", "How often an open page brings itself up to date."
+    )
+    display_details: bool = _option(
+        "Display_details",
+        SWITCH,
+        "yes",
+        "The page shows what is in a job: its options, its files and its log.",
+    )
+    delete_jobs: bool = _option(
+        "Delete_Jobs", SWITCH, "no", "The page may delete ended jobs. They go to QM's trash."
+    )
+    licence_to_kill: bool = _option(
+        "Licence_to_kill", SWITCH, "no", "The page may stop running jobs."
+    )
+    debug: bool = _option("Debug", SWITCH, "no", "The page shows the details of its own errors.")
+    open_browser: bool = _option(
+        "Open_browser", SWITCH, "no", "Open the page in the browser when QM starts."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What QM goes by: ``[QMServer]``, with ``[WEB_QMserver]`` in ``web``.
+
+    Times are in seconds, sizes in bytes. ``Config()`` has all defaults.
+    """
+
+    SECTION: ClassVar[str] = "QMServer"
+
+    folder: Path = _option(
+        "QM_FOLDER",
+        FOLDER,
+        "~/QM",
+        "The folder that holds QM_qJobs, QM_Jobs, QM_dJobs and QM_lost+found. A relative path"
+        " starts at the folder of this file. --folder and the environment variable QM_FOLDER"
+        " win over it.",
+    )
+    max_nb_processors: int = _option(
+        "MaxNbProcessors",
+        or_processors(whole(1, 100_000)),
+        "auto",
+        "The processors that QM uses in all, and at most for one job. auto: those of the machine.",
+    )
+    blocking: bool = _option(
+        "launch_type",
+        choice({"blocking": True, "non-blocking": False}),
+        "non-blocking",
+        "blocking: one job at a time. non-blocking: as many as the processors, the memory and"
+        " the GPUs allow.",
+    )
+    job_files: tuple[str, ...] = _option(
+        "job_file",
+        NAMES,
+        "proc_config.cfg, infos.xml, job.sh",
+        "The names of a job's info file, the preferred one first. The extension decides how it is"
+        " read: .cfg and .ini, .xml, and everything else as a script.",
+    )
+    mail_active: bool = _option(
+        "MailActive",
+        SWITCH,
+        "no",
+        "Send mail when a job has ended. This version reads the option but sends no mail yet; a"
+        " later one will.",
+    )
+    debug: bool = _option("Debug", SWITCH, "no", "QM's own log tells every detail.")
+    max_memory: int | None = _option(
+        "MaxMemory",
+        or_word(size(MIB), "auto"),
+        "auto",
+        "The memory that the running jobs may ask for in all. A job that asks for more is refused,"
+        " for it could never start. auto: the memory of the machine.",
+    )
+    """Bytes; None means what the machine has."""
+    nb_gpus: int | None = _option(
+        "NbGPUs",
+        or_word(whole(0, 1024), "auto"),
+        "0",
+        "The GPUs that jobs may ask for. A job that asks for more is refused. auto: those of the"
+        " machine.",
+    )
+    """None means as many as the machine has."""
+    default_mem: int | None = _option(
+        "Default_mem",
+        or_word(size(MIB), "none"),
+        "none",
+        "The memory that a job asks for when it does not say. none: such a job asks for none.",
+    )
+    default_walltime: float | None = _option(
+        "Default_walltime",
+        or_word(time(1), "none"),
+        "none",
+        "The time limit of a job that does not name one. none: no limit.",
+    )
+    settle: float = _option(
+        "Settle",
+        time(0.01),
+        "2 s",
+        "A dropped folder counts as complete when nothing in it has changed for so long.",
+    )
+    refuse_after: float = _option(
+        "Refuse_after",
+        time(0.01),
+        "30 s",
+        "A folder whose info file is missing or wrong is refused when nothing in it has changed"
+        " for so long.",
+    )
+    kill_grace: float = _option(
+        "Kill_grace",
+        time(0, DAY),
+        "10 s",
+        "How long a job that is told to stop may take to end by itself.",
+    )
+    empty_after: float = _option(
+        "Empty_after", time(0.01), "10 min", "A folder that stays empty for so long is refused."
+    )
+    rescan: float = _option(
+        "Rescan",
+        time(0.01, HOUR),
+        "5 s",
+        "How often QM lists its folders whether or not anything seems to have changed.",
+    )
+    poll: float = _option(
+        "Poll", time(0.01, HOUR), "250 ms", "How often QM looks for changes without file events."
+    )
+    watch: bool = _option(
+        "Watch",
+        choice({"auto": True, "off": False}),
+        "auto",
+        "auto: file events of the system wake QM sooner where they work. off: QM only looks every"
+        " Poll.",
+    )
+    sync: bool = _option(
+        "Sync",
+        SWITCH,
+        "yes",
+        "Write records and starts through to the disk, so that a power cut cannot run a job twice."
+        " no: a little faster, without that promise.",
+    )
+    web: WebConfig = field(default_factory=WebConfig)
+    source: Path | None = None
+    """The file that was read; None if there was none."""
+
+
+class AtMost(NamedTuple):
+    """``low`` must not be more than ``high``, two options of ``[QMServer]``, because of ``why``."""
+
+    low: str
+    high: str
+    why: str
+
+
+AT_MOST = (
+    AtMost("Settle", "Refuse_after", "folders would be refused while they may still grow"),
+    AtMost("Settle", "Empty_after", "folders would be refused while they may still grow"),
+    AtMost("Poll", "Rescan", "the full listing is the net behind the quick look"),
+    AtMost("Default_mem", "MaxMemory", "a job that asks for nothing could never start"),
+)
+
+
+@cache
+def options() -> tuple[Option, ...]:
+    """All options, in the order of the table, section by section."""
+    return tuple(
+        _described(section.SECTION, entry)
+        for section in (Config, WebConfig)
+        for entry in fields(section)
+        if entry.metadata
+    )
+
+
+def _described(section: str, entry: Field[Any]) -> Option:
+    return Option(section=section, field=entry.name, **entry.metadata)
+
+
+def option_help() -> list[HelpRow]:
+    """A row of text for each option, for the command line's help and the documentation."""
+    return [
+        HelpRow(option.section, option.name, option.kind.word, option.default, option.help)
+        for option in options()
+    ]

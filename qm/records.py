@@ -1,0 +1,182 @@
+"""What the records say: dictionaries as they lie in ``.qm/``, and the data that they mean.
+
+Every record carries a format number. What cannot be understood is a
+RecordError, never a guess: a record cut off by a power cut is no record.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import Any
+
+from qm.identity import Identity
+from qm.model import Job, JobOptions, Outcome, Reason, State
+
+FORMAT = 1
+LIMIT = 1 << 20
+"""Bytes of the largest record that is read."""
+
+Record = dict[str, Any]
+
+_OPTION_DEFAULTS = {f.name: f.default for f in fields(JobOptions) if f.name != "script"}
+
+
+class RecordError(ValueError):
+    """A record that is damaged, foreign, or of a later format."""
+
+
+def encode(record: Record) -> bytes:
+    """One record as it is written: JSON in ASCII, undecodable names kept as surrogates."""
+    return json.dumps({"format": FORMAT, **record}, ensure_ascii=True).encode()
+
+
+def decode(data: bytes) -> Record:
+    """Read what :func:`encode` wrote; RecordError for anything else."""
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"not a record: {error}") from error
+    if not isinstance(record, dict):
+        raise RecordError("not a record: not an object")
+    version = record.get("format")
+    if version != FORMAT:
+        raise RecordError(f"a record of format {version!r}; this QM reads up to {FORMAT}")
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What ``job.json`` says beside the job: whether it was handed out, and in which boot."""
+
+    boot: str
+    claimed: bool
+
+
+def job_record(job: Job, claim: Claim) -> Record:
+    """``job.json``: the job as understood; options only where they differ from the default."""
+    options = {
+        name: getattr(job.options, name)
+        for name, default in _OPTION_DEFAULTS.items()
+        if getattr(job.options, name) != default
+    }
+    return {
+        "id": job.id,
+        "attempt": job.attempt,
+        "token": job.token,
+        "boot": claim.boot,
+        "claimed": claim.claimed,
+        "name": job.name,
+        "identity": list(job.identity),
+        "owner": job.owner,
+        "arrival": job.arrival,
+        "submitted": job.submitted,
+        "launches": job.launches,
+        "info_file": job.info_file,
+        "notes": list(job.notes),
+        "submit_token": job.submit_token,
+        "options": {"script": job.options.script, **options},
+    }
+
+
+def job_from_record(record: Record, name: str) -> tuple[Job, Claim]:
+    """The inverse of :func:`job_record`, for a folder now called ``name``."""
+    try:
+        device, inode, birth = (int(part) for part in record["identity"])
+        job = Job(
+            id=_whole(record["id"]),
+            name=name,
+            identity=Identity(device, inode, birth),
+            options=_options(record["options"]),
+            info_file=str(record["info_file"]),
+            owner=str(record["owner"]),
+            arrival=_whole(record["arrival"]),
+            submitted=str(record["submitted"]),
+            attempt=_whole(record["attempt"]),
+            token=_text_or_none(record["token"]),
+            launches=_whole(record.get("launches", 0)),
+            notes=tuple(str(note) for note in record.get("notes", ())),
+            submit_token=_text_or_none(record.get("submit_token")),
+        )
+        return job, Claim(str(record["boot"]), bool(record["claimed"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"job.json is damaged: {error!r}") from error
+
+
+def _options(record: Record) -> JobOptions:
+    known = {name: record[name] for name in _OPTION_DEFAULTS if name in record}
+    for name in ("after", "env"):
+        if name in known:
+            known[name] = tuple(
+                tuple(item) if isinstance(item, list) else item for item in known[name]
+            )
+    return JobOptions(script=str(record["script"]), **known)
+
+
+def outcome_record(outcome: Outcome) -> Record:
+    """The part of exit records, history lines and answers that says how an attempt ended."""
+    return {
+        "exit_code": outcome.exit_code,
+        "signal": outcome.signal,
+        "reason": None if outcome.reason is None else str(outcome.reason),
+        "started": outcome.started,
+        "ended": outcome.ended,
+        "cpu_seconds": outcome.cpu_seconds,
+        "peak_memory": outcome.peak_memory,
+    }
+
+
+def outcome_from_record(record: Record) -> Outcome:
+    """The inverse of :func:`outcome_record`."""
+    try:
+        code = record["exit_code"]
+        reason = record["reason"]
+        return Outcome(
+            ended=str(record["ended"]),
+            started=_text_or_none(record["started"]),
+            exit_code=None if code is None else _whole(code),
+            signal=_text_or_none(record["signal"]),
+            reason=None if reason is None else Reason.parse(str(reason)),
+            cpu_seconds=float(record.get("cpu_seconds", 0.0)),
+            peak_memory=_whole(record.get("peak_memory", 0)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"exit.json is damaged: {error!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """``end.json``: an end without an exit record, and of which attempt."""
+
+    attempt: int
+    state: State
+    outcome: Outcome
+
+
+def end_record(end: End) -> Record:
+    """``end.json`` as the manager writes it."""
+    return {
+        "attempt": end.attempt,
+        "state": str(end.state),
+        **outcome_record(end.outcome),
+    }
+
+
+def end_from_record(record: Record) -> End:
+    """The inverse of :func:`end_record`."""
+    try:
+        return End(_whole(record["attempt"]), State(record["state"]), outcome_from_record(record))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"end.json is damaged: {error!r}") from error
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{value!r} is not a whole number")
+    return value
+
+
+def _text_or_none(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError(f"{value!r} is not a text")
