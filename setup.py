@@ -1,7 +1,7 @@
 """Puts the sample jobs into the wheel; all metadata is in setup.cfg.
 
-Mapping the folder to a package in setup.cfg would do as well, but it makes an
-editable install work through an import hook that every start of Python pays for.
+Mapping the folder to a package in setup.cfg would do as well, but then an
+editable install works by an import hook, which every start of Python pays for.
 """
 
 import shutil
