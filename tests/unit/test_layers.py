@@ -15,10 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 # New modules are added here, on the lowest line that their imports allow.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm"}),
-    frozenset({"qm.errors", "qm.identity", "qm.quantities", "qm.times"}),
+    frozenset({"qm.errors", "qm.identity", "qm.names", "qm.quantities", "qm.times"}),
     frozenset({"qm.model", "qm.samples"}),
     frozenset({"qm.records"}),
     frozenset({"qm.osops"}),
+    frozenset({"qm.jobfiles"}),
     frozenset({"qm.config", "qm.jobinfo", "qm.jobdir", "qm.index"}),
     frozenset({"qm.supervisor"}),
     frozenset({"qm.policy", "qm.drops", "qm.folders"}),
