@@ -16,7 +16,7 @@ DURATION_FORMS = (
 )
 SIZE_FORMS = "a size such as 1024 (bytes), 500M, 2G or 1.5GiB (K, M, G, T, P count in 1024)"
 
-_NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"
+_NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,20})?"
 _PART = re.compile(rf"({_NUMBER})\s*([a-z]*)\s*", re.ASCII)
 _CLOCK = re.compile(rf"(?:([0-9]{{1,9}})-)?((?:[0-9]{{1,9}}:){{0,2}}){_NUMBER}", re.ASCII)
 _SIZE = re.compile(rf"({_NUMBER})\s*(?:([kmgtp])(?:i?b)?|b)?", re.ASCII)

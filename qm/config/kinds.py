@@ -20,6 +20,8 @@ from qm.quantities import (
 )
 
 T = TypeVar("T")
+U = TypeVar("U")
+N = TypeVar("N", int, float)
 MIB = 1 << 20
 
 _SWITCHES = {
@@ -67,12 +69,12 @@ def whole(at_least: int, at_most: int) -> Kind[int]:
     return Kind("whole number", f"a whole number from {at_least} to {at_most}", read)
 
 
-def time(at_least: float = 0.0, at_most: float = LONGEST) -> Kind[float]:
-    """A time in seconds within bounds, both included."""
+def duration(at_least: float = 0.0, at_most: float = LONGEST) -> Kind[float]:
+    """A duration in seconds within bounds, both included."""
     bounds = [f"at least {format_duration(at_least)}"] if at_least else []
     bounds += [f"at most {format_duration(at_most)}"] if at_most < LONGEST else []
     allowed = f"{DURATION_FORMS}; here {' and '.join(bounds)}" if bounds else DURATION_FORMS
-    return Kind("time", allowed, lambda text: _within(parse_duration(text), at_least, at_most))
+    return Kind("duration", allowed, lambda text: _within(parse_duration(text), at_least, at_most))
 
 
 def size(at_least: int) -> Kind[int]:
@@ -87,26 +89,19 @@ def or_word(kind: Kind[T], word: str) -> Kind[T | None]:
 
 
 def or_processors(kind: Kind[int]) -> Kind[int]:
-    """``kind``, or ``auto``: the processors that QM may use on this machine."""
-    return _with_word(kind, "auto", _usable_processors)
+    """``kind``, or ``auto``: the processors of this machine."""
+    return _with_word(kind, "auto", lambda: os.cpu_count() or 1)
 
 
-def _with_word(kind: Kind[T], word: str, meaning: Callable[[], T | None]) -> Kind[T | None]:
-    def read(text: str) -> T | None:
+def _with_word(kind: Kind[T], word: str, meaning: Callable[[], U]) -> Kind[T | U]:
+    def read(text: str) -> T | U:
         return meaning() if text.lower() == word else kind.read(text)
 
     return Kind(f"{kind.word} or {word}", f"{word}, or {kind.allowed}", read)
 
 
-def _usable_processors() -> int:
-    # Fewer than the machine's where taskset, a container or a batch system says so.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _within(value: T, at_least: T, at_most: T | None = None) -> T:
-    if value < at_least or (at_most is not None and value > at_most):  # type: ignore[operator]
+def _within(value: N, at_least: N, at_most: N | None = None) -> N:
+    if value < at_least or (at_most is not None and value > at_most):
         raise ValueError(value)
     return value
 

@@ -21,10 +21,10 @@ from qm.config.kinds import (
     SWITCH,
     Kind,
     choice,
+    duration,
     or_processors,
     or_word,
     size,
-    time,
     whole,
 )
 
@@ -78,7 +78,10 @@ class WebConfig:
     )
     port: int = _option("The_Port", whole(1, 65535), "8000", "The web page's port.")
     refresh_rate: float = _option(
-        "Refresh_Rate", time(0.5, DAY), "5 s", "How often an open page brings itself up to date."
+        "Refresh_Rate",
+        duration(0.5, DAY),
+        "5 s",
+        "How often an open page brings itself up to date.",
     )
     display_details: bool = _option(
         "Display_details",
@@ -167,40 +170,43 @@ class Config:
     )
     default_walltime: float | None = _option(
         "Default_walltime",
-        or_word(time(1), "none"),
+        or_word(duration(1), "none"),
         "none",
         "The time limit of a job that does not name one. none: no limit.",
     )
     settle: float = _option(
         "Settle",
-        time(0.01),
+        duration(0.01),
         "2 s",
         "A dropped folder counts as complete when nothing in it has changed for so long.",
     )
     refuse_after: float = _option(
         "Refuse_after",
-        time(0.01),
+        duration(0.01),
         "30 s",
         "A folder whose info file is missing or wrong is refused when nothing in it has changed"
         " for so long.",
     )
     kill_grace: float = _option(
         "Kill_grace",
-        time(0, DAY),
+        duration(0, DAY),
         "10 s",
         "How long a job that is told to stop may take to end by itself.",
     )
     empty_after: float = _option(
-        "Empty_after", time(0.01), "10 min", "A folder that stays empty for so long is refused."
+        "Empty_after", duration(0.01), "10 min", "A folder that stays empty for so long is refused."
     )
     rescan: float = _option(
         "Rescan",
-        time(0.01, HOUR),
+        duration(0.01, HOUR),
         "5 s",
         "How often QM lists its folders whether or not anything seems to have changed.",
     )
     poll: float = _option(
-        "Poll", time(0.01, HOUR), "250 ms", "How often QM looks for changes without file events."
+        "Poll",
+        duration(0.01, HOUR),
+        "250 ms",
+        "How often QM looks for changes without file events.",
     )
     watch: bool = _option(
         "Watch",
