@@ -21,9 +21,7 @@ class FsClock:
     """The clock of a file system, read off a file that is touched there."""
 
     def __init__(self, path: str) -> None:
-        self._fd = os.open(
-            path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
-        )
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
     def now(self) -> int:
         """Nanoseconds since the epoch as this file system stamps them."""

@@ -12,9 +12,8 @@ from qm.identity import Identity
 
 READY_FILE = ".qm-ready"
 HOLD_FILE = ".qm-hold"
-OWN_FOLDER = ".qm"
 
-_OWN = re.compile(r"\.qm(\.\d+)?$")
+_OWN = re.compile(r"\.qm(\.\d+)?$|process\.log(\.\d+)?$")
 _JUNK_NAMES = frozenset(
     {
         ".ds_store",
@@ -61,7 +60,7 @@ def is_junk(name: str) -> bool:
 
 
 def is_own(name: str) -> bool:
-    """True for what QM keeps in a job folder: its records, and ones set aside."""
+    """True for what QM keeps in a job folder: records and logs, and ones set aside."""
     return _OWN.match(name) is not None
 
 

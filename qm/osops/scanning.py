@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from qm.osops.scan import HOLD_FILE, OWN_FOLDER, READY_FILE, Scan, is_junk, is_own
+from qm.osops.scan import HOLD_FILE, READY_FILE, Scan, is_junk, is_own
 
 if sys.platform == "win32":
     from qm.osops.windows_scan import FsClock, scan_folder
@@ -13,7 +13,6 @@ else:
 
 __all__ = [
     "HOLD_FILE",
-    "OWN_FOLDER",
     "READY_FILE",
     "FsClock",
     "Scan",

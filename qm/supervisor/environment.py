@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any
 
+from qm.jobfiles import OWN
 from qm.osops import FolderHandle
 
 _LIMIT = 1 << 20
@@ -29,7 +30,7 @@ def script_environment(folder: FolderHandle, order: dict[str, Any]) -> dict[str,
 
 def _submitted(folder: FolderHandle) -> dict[str, str] | None:
     try:
-        with folder.sub(".qm") as records:
+        with folder.sub(OWN) as records:
             data = records.read("submit.json", _LIMIT)
         env = json.loads(data or b"{}").get("env")
     except (OSError, ValueError):

@@ -5,28 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from qm.jobfiles import LOG, set_aside
 from qm.osops import FolderHandle, write_all
 from qm.times import local_text
-
-LOG_FILE = "process.log"
 
 
 def open_log(folder: FolderHandle) -> int:
     """A new, empty process.log; one that lies there is kept as process.log.1, .2, …"""
     while True:
         try:
-            return folder.create(LOG_FILE)
+            return folder.create(LOG)
         except FileExistsError:
-            set_aside(folder, LOG_FILE)
-
-
-def set_aside(folder: FolderHandle, name: str) -> str:
-    """Rename ``name`` to the first free ``name.1``, ``name.2``, …; returns the new name."""
-    number = 1
-    while folder.exists(f"{name}.{number}"):
-        number += 1
-    folder.rename(name, f"{name}.{number}")
-    return f"{name}.{number}"
+            set_aside(folder, LOG)
 
 
 def write_header(fd: int, started: float, notes: Iterable[str]) -> None:

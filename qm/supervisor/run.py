@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from qm.jobfiles import LOG, OWN
 from qm.osops import TOKEN_VARIABLE, FolderHandle, Lock, Orders, ScriptProcess
 from qm.supervisor.environment import script_environment
-from qm.supervisor.log import LOG_FILE, open_log, write_footer, write_header
+from qm.supervisor.log import open_log, write_footer, write_header
 from qm.times import utc_text
 
 Order = dict[str, Any]
@@ -51,7 +52,7 @@ class JobRun:
         with FolderHandle.open(self.order["path"]) as folder:
             if folder.identity().inode != self.order["inode"]:
                 raise NotMine("another folder has taken this name")
-            with folder.sub(".qm") as records:
+            with folder.sub(OWN) as records:
                 lock = self._take_lock(records)
                 try:
                     self._compare_token(records)
@@ -101,7 +102,7 @@ class JobRun:
             records.write("start.json", _encode(self._start_record(started)))
         except OSError:
             # Not started: the next launch shall not find a log of nothing.
-            folder.remove(LOG_FILE)
+            folder.remove(LOG)
             raise
 
     def _start_record(self, started: float) -> dict[str, Any]:

@@ -1,0 +1,297 @@
+"""From the first sight of a folder in QM_qJobs to a job that waits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.core.answers import end_known, submission_known
+from qm.core.settings import Now
+from qm.core.state import Arrival, CoreState, Ending, changed
+from qm.drops import Ready, Refuse, Settling, Wait, judge
+from qm.inspection import Inspection, Kind
+from qm.jobdir import Records
+from qm.model import Job, JobOptions, Outcome, Place, Reason, State
+from qm.names import shown
+from qm.records import End
+from qm.times import local_text, utc_text
+
+_LATE = 600.0
+_STUCK_RETRY = 60.0
+
+
+def on_appeared(state: CoreState, event: ev.Appeared, now: Now) -> list[act.Action]:
+    """A name is there, or may be another folder than before: look at it."""
+    if event.name in state.by_name:
+        return [act.Inspect(event.name, known=True)]
+    arrival = state.arrivals.get(event.name)
+    if arrival is None:
+        arrival = Arrival(
+            name=event.name,
+            order=state.next_order(now.wall),
+            since=utc_text(now.wall),
+            settling=Settling.begin(now.mono),
+        )
+        state.arrivals[event.name] = arrival
+    arrival.settling.committed |= event.committed
+    return look(arrival)
+
+
+def look(arrival: Arrival) -> list[act.Action]:
+    """Have the arrival looked at, once more where that is under way already."""
+    if arrival.busy:
+        arrival.again = True
+        return []
+    arrival.busy = True
+    return [act.Inspect(arrival.name, known=not arrival.recorded)]
+
+
+def on_gone(state: CoreState, event: ev.Gone, now: Now) -> list[act.Action]:
+    """A listing misses it, perhaps one from before it was put back: look."""
+    if event.name in state.by_name:
+        return [act.Inspect(event.name, known=True)]
+    arrival = state.arrivals.get(event.name)
+    return [] if arrival is None else look(arrival)
+
+
+def on_renamed(state: CoreState, event: ev.Renamed, now: Now) -> list[act.Action]:
+    """The same folder under a new name keeps its place in the queue."""
+    job_id = state.by_name.get(event.old)
+    if job_id is not None and event.new not in state.by_name:
+        job = state.rename_waiting(job_id, event.new)
+        return [act.Show(job), act.Inspect(event.new, known=True)]
+    arrival = state.arrivals.get(event.old)
+    if arrival is None or arrival.busy or event.new in state.arrivals:
+        gone = on_gone(state, ev.Gone(event.old), now)
+        return gone + on_appeared(state, ev.Appeared(event.new), now)
+    del state.arrivals[event.old]
+    arrival.name = event.new
+    state.arrivals[event.new] = arrival
+    return [act.HideArrival(event.old), *look(arrival)]
+
+
+def on_inspected(state: CoreState, event: ev.Inspected, now: Now) -> list[act.Action]:
+    """A look is done: the folder may be a known job, gone, or one step further."""
+    seen = event.inspection
+    job_id = state.by_name.get(seen.name)
+    if job_id is not None:
+        return _look_at_waiting(state, state.jobs[job_id], seen, now)
+    arrival = state.arrivals.get(seen.name)
+    if arrival is None:
+        return []
+    arrival.busy = False
+    if seen.kind is Kind.GONE:
+        return _gone(state, arrival)
+    if arrival.again:
+        arrival.again = False
+        return look(arrival)
+    records = seen.records
+    if not arrival.recorded and records is not None and records.job is not None:
+        if (records.is_ours or state.settings.adopt_records) and not records.ended:
+            del state.arrivals[arrival.name]
+            return [act.HideArrival(arrival.name), *adopt(state, records, now)]
+    return _settle(state, arrival, seen, now)
+
+
+def _look_at_waiting(state: CoreState, job: Job, seen: Inspection, now: Now) -> list[act.Action]:
+    if seen.identity is not None and seen.identity.same_folder(job.identity):
+        return []
+    if seen.kind is Kind.GONE:
+        return forget(state, job)
+    # Another folder has taken its place.
+    return forget(state, job) + on_appeared(state, ev.Appeared(seen.name), now)
+
+
+def forget(state: CoreState, job: Job) -> list[act.Action]:
+    """A person took a waiting job away."""
+    state.drop_waiting(job.id)
+    return [act.Forget(job)]
+
+
+def _gone(state: CoreState, arrival: Arrival) -> list[act.Action]:
+    del state.arrivals[arrival.name]
+    if arrival.job is not None and arrival.recorded:
+        return [act.Forget(arrival.job)]
+    return [act.HideArrival(arrival.name)]
+
+
+def adopt(state: CoreState, records: Records, now: Now) -> list[act.Action]:
+    """A folder in QM_qJobs whose records say that it is an accepted job."""
+    job = records.job
+    assert job is not None
+    state.next_id = max(state.next_id, job.id + 1)
+    state.last_order = max(state.last_order, job.arrival)
+    if job.id in state.runs or job.id in state.ending or job.id in state.requeueing:
+        return []  # A person moved it while it runs: its end finds it.
+    if job.id in state.jobs:
+        return [act.Show(state.rename_waiting(job.id, job.name))]
+    if records.claim is not None and records.claim.claimed:
+        return [act.Probe(job, Place.WAITING)]
+    actions: list[act.Action] = []
+    if not records.is_ours:
+        job = replace(job, identity=records.identity)
+        actions.append(act.Accept(job, fresh=False, hold=records.hold))
+    if records.hold is not None:
+        job = changed(job, State.HELD, records.hold)
+    state.add_waiting(job, None)
+    return [*actions, act.Show(job), *submission_known(state, job)]
+
+
+def _settle(state: CoreState, arrival: Arrival, seen: Inspection, now: Now) -> list[act.Action]:
+    arrival.settling.committed |= _is_sealed(seen.records)
+    verdict = judge(arrival.settling, seen, now.mono, state.settings.rules)
+    if isinstance(verdict, Wait):
+        return wait(state, arrival, verdict.reason, verdict.after, now)
+    arrival.busy = True
+    if isinstance(verdict, Refuse):
+        return _reject(state, arrival, seen, verdict, now)
+    return _accept(state, arrival, seen, verdict)
+
+
+def wait(
+    state: CoreState, arrival: Arrival, reason: Reason, after: float, now: Now
+) -> list[act.Action]:
+    """Look again ``after`` seconds, and say why."""
+    state.set_timer(now.mono + after, arrival)
+    if reason == arrival.reason:
+        return []
+    arrival.reason = reason
+    if arrival.job is not None and arrival.recorded:
+        return [act.Show(replace(arrival.job, reason=reason))]
+    return [act.ShowArrival(arrival.name, reason, arrival.since)]
+
+
+def _is_sealed(records: Records | None) -> bool:
+    """``qm submit`` has written its record last, in this very folder."""
+    if records is None or records.submit is None:
+        return False
+    return list(records.submit.get("identity", ())) == list(records.identity)
+
+
+def _new_job(
+    state: CoreState, arrival: Arrival, seen: Inspection, options: JobOptions, file: str
+) -> Job:
+    assert seen.identity is not None
+    records = seen.records
+    sealed = _is_sealed(records)
+    job = Job(
+        id=state.next_id,
+        name=arrival.name,
+        identity=seen.identity,
+        options=options,
+        info_file=file,
+        owner=options.e_mail or seen.owner,
+        arrival=arrival.order,
+        submitted=arrival.since,
+        submit_token=str(records.submit["token"])
+        if sealed and records and records.submit
+        else None,
+    )
+    state.next_id += 1
+    return job
+
+
+def _accept(state: CoreState, arrival: Arrival, seen: Inspection, ready: Ready) -> list[act.Action]:
+    info, records = ready.info, seen.records
+    actions: list[act.Action] = []
+    sealed = _is_sealed(records)
+    hold = records.hold if records is not None and (sealed or arrival.recorded) else None
+    if arrival.job is None:
+        job = _new_job(state, arrival, seen, info.options, info.file)
+        actions.append(act.SaveState(state.next_id))
+        if info.options.hold:
+            hold = hold or Reason("User", f"{info.file} says hold")
+        if sealed and records and records.submit and records.submit.get("hold"):
+            hold = hold or Reason("User", "submitted on hold")
+    else:
+        job = replace(arrival.job, options=info.options, info_file=info.file)
+    fresh = not (sealed or arrival.recorded)
+    job = replace(job, name=arrival.name, notes=info.warnings, reason=None)
+    arrival.job = job
+    state.accepting[job.id] = arrival.name
+    return [*actions, act.Accept(job, fresh, hold)]
+
+
+def on_accepted(state: CoreState, event: ev.Accepted, now: Now) -> list[act.Action]:
+    """Its first record is written: it is a job."""
+    name = state.accepting.pop(event.id, None)
+    if name is None:
+        return []
+    arrival = state.arrivals.pop(name)
+    job = arrival.job
+    assert job is not None
+    if event.hold is not None:
+        job = changed(job, State.HELD, event.hold)
+    state.add_waiting(job, arrival.settling.fingerprint)
+    actions: list[act.Action] = [act.HideArrival(name), act.Show(job)]
+    if arrival.again:
+        actions.append(act.Inspect(name, known=True))
+    return actions + submission_known(state, job)
+
+
+def on_not_accepted(state: CoreState, event: ev.NotAccepted, now: Now) -> list[act.Action]:
+    """Its first record could not be written."""
+    name = state.accepting.pop(event.id, None)
+    arrival = state.arrivals.get(name) if name is not None else None
+    if arrival is None:
+        return []
+    arrival.busy = False
+    if event.gone:
+        return _gone(state, arrival)
+    return wait(state, arrival, event.reason, _STUCK_RETRY, now)
+
+
+def _reject(
+    state: CoreState, arrival: Arrival, seen: Inspection, verdict: Refuse, now: Now
+) -> list[act.Action]:
+    reason, hint, target = verdict.reason, verdict.hint, None
+    claimed = state.recent_claims.get(arrival.name)
+    if reason.word == "NoInfo" and claimed is not None and now.mono - claimed[0] < _LATE:
+        reason = Reason("Late", f"came when job {claimed[1]} of this name had started already")
+        hint, target = "Copy the whole folder again, with its info file.", f"{arrival.name}.late"
+    actions: list[act.Action] = []
+    job = arrival.job
+    if job is None:
+        job = _new_job(state, arrival, seen, JobOptions(script=""), "")
+        actions.append(act.SaveState(state.next_id))
+    job = changed(replace(job, name=arrival.name), State.REJECTED, reason)
+    arrival.job = job
+    outcome = Outcome(ended=utc_text(now.wall), reason=reason)
+    log = f"Job refused by QM at: {local_text(now.wall)}\n{shown(reason.text)}\n"
+    close = act.Close(
+        replace(job, outcome=outcome),
+        Place.WAITING,
+        End(job.attempt, State.REJECTED, outcome),
+        log + (f"{shown(hint)}\n" if hint else ""),
+        fresh=not (arrival.recorded or _is_sealed(seen.records)),
+        target=target,
+    )
+    state.accepting[job.id] = arrival.name
+    state.ending[job.id] = Ending(close)
+    return [*actions, close]
+
+
+def refused(state: CoreState, job: Job) -> list[act.Action]:
+    """A refused folder lies in QM_lost+found."""
+    name = state.accepting.pop(job.id, None)
+    if name is not None:
+        state.arrivals.pop(name, None)
+        actions: list[act.Action] = [act.HideArrival(name)]
+    else:
+        actions = []
+    return actions + submission_known(state, job) + end_known(state, job)
+
+
+def stuck(state: CoreState, job_id: int, why: str, now: Now) -> list[act.Action] | None:
+    """A folder that is to be refused cannot be moved; None where it is no arrival."""
+    name = state.accepting.pop(job_id, None)
+    arrival = state.arrivals.get(name) if name is not None else None
+    if arrival is None:
+        return None
+    del state.ending[job_id]
+    arrival.busy = False
+    if arrival.job is not None:
+        # It keeps its id; the next look decides afresh.
+        arrival.job = replace(arrival.job, state=State.QUEUED)
+    return wait(state, arrival, Reason("Stuck", why), _STUCK_RETRY, now)

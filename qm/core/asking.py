@@ -1,0 +1,147 @@
+"""Requests of the command line: kill, hold, release, rm, accepted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.core.answers import await_submissions
+from qm.core.running import cancel
+from qm.core.settings import Now
+from qm.core.state import CoreState, Run, changed
+from qm.model import Place, Reason, State
+from qm.names import shown
+
+
+def on_asked(state: CoreState, event: ev.Asked, now: Now) -> list[act.Action]:
+    """Carry out one request; it is answered when it has happened."""
+    if event.verb == "accepted":
+        return await_submissions(state, event.request, event.targets)
+    if event.verb == "rm":
+        return _remove(state, event)
+    if not event.targets:
+        return [_no(event, "names no job")]
+    job_id = find(state, event.targets[0])
+    if job_id is None:
+        return _unknown(state, event)
+    if event.verb == "kill":
+        return _kill(state, event, job_id, now)
+    if event.verb == "hold":
+        return _set_hold(state, event, job_id, Reason("User", f"held by {event.who}"))
+    if event.verb == "release":
+        return _set_hold(state, event, job_id, None)
+    return [_no(event, f"this manager does not know the request {event.verb!r}")]
+
+
+def find(state: CoreState, target: str) -> int | None:
+    """The id of the job in memory that a person means by an id or a folder's name."""
+    if target.isascii() and target.isdigit():
+        job_id = int(target)
+        known = (state.jobs, state.runs, state.ending, state.requeueing, state.accepting)
+        if any(job_id in jobs for jobs in known) or _recorded_arrival(state, job_id):
+            return job_id
+    if target in state.by_name:
+        return state.by_name[target]
+    arrival = state.arrivals.get(target)
+    if arrival is not None and arrival.job is not None and arrival.recorded:
+        return arrival.job.id
+    named = [run.job.id for run in state.runs.values() if run.job.name == target]
+    named += [e.action.job.id for e in state.ending.values() if e.action.job.name == target]
+    return max(named, default=None)
+
+
+def _recorded_arrival(state: CoreState, job_id: int) -> bool:
+    return any(
+        arrival.recorded and arrival.job is not None and arrival.job.id == job_id
+        for arrival in state.arrivals.values()
+    )
+
+
+def _unknown(state: CoreState, event: ev.Asked) -> list[act.Action]:
+    target = event.targets[0]
+    if target in state.arrivals:
+        what = f"{shown(target)} is still arriving; take its folder out of QM_qJobs instead"
+        return [_no(event, what)]
+    return [act.AnswerEnded(event.request, event.verb, target)]
+
+
+def _no(event: ev.Asked, error: str, **data: Any) -> act.Answer:
+    return act.Answer(event.request, False, {"error": error, **data})
+
+
+def _kill(state: CoreState, event: ev.Asked, job_id: int, now: Now) -> list[act.Action]:
+    reason = Reason("User", f"killed by {event.who}")
+    state.asked.setdefault(job_id, []).append(event.request)
+    run = state.runs.get(job_id)
+    if run is not None:
+        return _stop(state, run, reason, event)
+    gone = Reason("User", f"cancelled by {event.who}")
+    if job_id in state.jobs:
+        job = state.jobs[job_id]
+        state.drop_waiting(job_id)
+        return cancel(state, job, Place.WAITING, gone, now)
+    for name, arrival in list(state.arrivals.items()):
+        job_again = arrival.job
+        if arrival.recorded and job_again is not None and job_again.id == job_id:
+            if not arrival.busy:
+                del state.arrivals[name]
+                return cancel(state, job_again, Place.WAITING, gone, now)
+            state.asked.pop(job_id)
+            return [_no(event, f"{shown(name)} is being looked at just now; try again")]
+    return []  # It is on its way to its end, or back into the queue: then it is answered.
+
+
+def _stop(state: CoreState, run: Run, reason: Reason, event: ev.Asked) -> list[act.Action]:
+    grace = state.settings.kill_grace if event.grace is None else event.grace
+    if run.before is not None:
+        run.stop = (reason, grace, event.request)
+        return []
+    return [act.Stop(run.job, run.place, reason, grace, event.request)]
+
+
+def _set_hold(
+    state: CoreState, event: ev.Asked, job_id: int, reason: Reason | None
+) -> list[act.Action]:
+    job = state.jobs.get(job_id)
+    if job is None:
+        return [_no(event, f"job {job_id} does not wait: only a waiting job is held or released")]
+    if reason is None and job.state is not State.HELD:
+        return [_no(event, f"job {job_id} is not held")]
+    return [act.SetHold(job, reason, event.request)]
+
+
+def on_held(state: CoreState, event: ev.Held, now: Now) -> list[act.Action]:
+    """The hold mark was set or taken away, or was found just before a claim."""
+    run = state.runs.get(event.id)
+    if run is not None and run.before is not None:
+        state.drop_run(event.id)
+        if run.stop is not None:
+            return cancel(state, run.before, Place.WAITING, run.stop[0], now)
+        state.add_waiting(run.before, None)
+    job = state.jobs.get(event.id)
+    if job is None:
+        answer = "the job has started meanwhile"
+        return [act.Answer(event.request, False, {"error": answer})] if event.request else []
+    state.waiting.remove(job.id)
+    wanted = State.QUEUED if event.reason is None else State.HELD
+    job = changed(job, wanted, event.reason)
+    state.jobs[job.id] = job
+    if wanted is State.QUEUED:
+        state.waiting.add(job)
+    actions: list[act.Action] = [act.Show(job)]
+    if event.request is not None:
+        data = {"id": job.id, "name": job.name, "state": str(job.state)}
+        actions.append(act.Answer(event.request, True, data))
+    return actions
+
+
+def _remove(state: CoreState, event: ev.Asked) -> list[act.Action]:
+    for target in event.targets:
+        job_id = find(state, target)
+        if job_id is not None and job_id not in state.ending:
+            run = state.runs.get(job_id)
+            what = "is running" if run is not None else "waits"
+            hint = f"`qm kill {job_id}` ends it first"
+            return [_no(event, f"job {job_id} {what}: only ended jobs are removed; {hint}")]
+    return [act.Remove(event.request, event.targets)]

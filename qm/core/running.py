@@ -1,0 +1,378 @@
+"""From the claim of a job to its end."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import replace
+
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.core.answers import end_known
+from qm.core.arriving import look, refused, stuck, wait
+from qm.core.settings import Now
+from qm.core.state import Arrival, CoreState, Ending, Run, changed
+from qm.drops import Settling
+from qm.jobdir import Records
+from qm.model import Job, Outcome, Place, Reason, State
+from qm.policy import Evidence, Reading, fits, read_evidence
+from qm.records import End
+from qm.times import local_text, utc_text
+
+_LAUNCHES = 3
+_FULL_RETRY = 5.0
+_STUCK_RETRY = 60.0
+_PROBE_EVERY = 3.0
+_FOREIGN_EVERY = 30.0
+_LATE = 600.0
+
+
+def plan(state: CoreState, now: Now) -> list[act.Action]:
+    """Claim every job that may start now."""
+    if state.obstacle is not None:
+        return []
+    capacity = state.settings.capacity
+    actions: list[act.Action] = []
+    while True:
+        job_id = state.waiting.best(
+            lambda nb_proc: fits(nb_proc, state.used, len(state.runs), capacity)
+        )
+        if job_id is None:
+            return actions
+        before = state.jobs[job_id]
+        fingerprint = state.drop_waiting(job_id)
+        job = replace(before, attempt=before.attempt + 1, token=state.new_token(), started=None)
+        state.add_run(Run(job, before=before))
+        state.recent_claims.pop(job.name, None)
+        state.recent_claims[job.name] = (now.mono, job.id)
+        while now.mono - next(iter(state.recent_claims.values()))[0] > _LATE:
+            del state.recent_claims[next(iter(state.recent_claims))]
+        actions.append(act.Claim(job, fingerprint))
+
+
+def on_claimed(state: CoreState, event: ev.Claimed, now: Now) -> list[act.Action]:
+    """The claim is on disk: the script may start."""
+    run = state.runs.get(event.job.id)
+    if run is None:
+        return []
+    run.before = None
+    if run.stop is not None:
+        state.drop_run(event.job.id)
+        return cancel(state, event.job, Place.RUNNING, run.stop[0], now)
+    run.job = changed(event.job, State.RUNNING, None)
+    return [act.Start(run.job, event.command, event.note), act.Show(run.job)]
+
+
+def on_changed(state: CoreState, event: ev.Changed, now: Now) -> list[act.Action]:
+    """It was edited after it had been accepted: it settles again and keeps its place."""
+    run = state.drop_run(event.id)
+    assert run.before is not None
+    job = replace(run.before, name=event.name)
+    if run.stop is not None:
+        return cancel(state, job, Place.WAITING, run.stop[0], now)
+    arrival = Arrival(
+        name=event.name,
+        order=job.arrival,
+        since=job.submitted,
+        settling=Settling.begin(now.mono),
+        job=job,
+        recorded=True,
+    )
+    state.arrivals[event.name] = arrival
+    reason = Reason("Settling", "it was changed after it had been accepted")
+    return [act.Show(replace(job, reason=reason)), *look(arrival)]
+
+
+def on_unclaimable(state: CoreState, event: ev.Unclaimable, now: Now) -> list[act.Action]:
+    """It stays in QM_qJobs; with no space left, so does everything."""
+    run = state.drop_run(event.id)
+    assert run.before is not None
+    job = run.before
+    if run.stop is not None:
+        return cancel(state, job, Place.WAITING, run.stop[0], now)
+    if event.full:
+        state.add_waiting(job, None)
+        return block(state, event.reason, now)
+    arrival = Arrival(
+        job.name, job.arrival, job.submitted, Settling.begin(now.mono), job=job, recorded=True
+    )
+    state.arrivals[job.name] = arrival
+    return wait(state, arrival, event.reason, _STUCK_RETRY, now)
+
+
+def block(state: CoreState, reason: Reason, now: Now) -> list[act.Action]:
+    """Start nothing for a few seconds, and say why."""
+    state.obstacle, state.obstacle_until = reason, now.mono + _FULL_RETRY
+    return [act.ShowObstacle(reason)]
+
+
+def on_vanished(state: CoreState, event: ev.Vanished, now: Now) -> list[act.Action]:
+    """Its folder was taken away before its script started."""
+    job: Job | None = None
+    if event.id in state.runs:
+        run = state.drop_run(event.id)
+        job = run.before or run.job
+    elif event.id in state.requeueing:
+        job = state.requeueing.pop(event.id)
+    elif event.id in state.jobs:
+        job = state.jobs[event.id]
+        state.drop_waiting(event.id)
+    return [] if job is None else [act.Forget(job), *end_known(state, job)]
+
+
+def on_started(state: CoreState, event: ev.Started, now: Now) -> list[act.Action]:
+    """The script runs."""
+    run = state.runs.get(event.id)
+    if run is None or run.job.token != event.token:
+        return []
+    run.job = replace(run.job, started=event.started)
+    return [act.Show(run.job)]
+
+
+def on_ended(state: CoreState, event: ev.Ended, now: Now) -> list[act.Action]:
+    """The attempt is over: its processors are free now, the folder follows."""
+    run = state.runs.get(event.id)
+    if run is None or run.job.token != event.token:
+        return []
+    if event.vanished:
+        return _vanished_while_running(state, run, event.outcome)
+    return _finish(state, run.job, run.place, event.outcome)
+
+
+def _finish(state: CoreState, job: Job, place: Place, outcome: Outcome) -> list[act.Action]:
+    if job.id in state.runs:
+        state.drop_run(job.id)
+    if job.state is not State.RUNNING:
+        job = changed(job, State.RUNNING, None)
+    ended = changed(job, outcome.state(), outcome.reason or _how(outcome))
+    action = act.Finish(replace(ended, outcome=outcome, started=outcome.started), place)
+    state.ending[job.id] = Ending(action)
+    return [action]
+
+
+def _how(outcome: Outcome) -> Reason | None:
+    if outcome.signal is not None:
+        return Reason("Signal", outcome.signal)
+    if outcome.exit_code:
+        return Reason("ExitCode", str(outcome.exit_code))
+    return None
+
+
+def _vanished_while_running(state: CoreState, run: Run, outcome: Outcome) -> list[act.Action]:
+    state.drop_run(run.job.id)
+    how = outcome.signal or f"code {outcome.exit_code}"
+    reason = Reason("Vanished", f"its folder was taken away while it ran; it ended with {how}")
+    job = changed(run.job, State.LOST, reason)
+    job = replace(job, outcome=replace(outcome, reason=reason))
+    return [act.Forget(job, record=True), *end_known(state, job)]
+
+
+def on_not_started(state: CoreState, event: ev.NotStarted, now: Now) -> list[act.Action]:
+    """The supervisor left it alone: the files say what it is."""
+    run = state.runs.get(event.id)
+    if run is None or run.job.token != event.token:
+        return []
+    return [act.Probe(run.job, run.place)]
+
+
+def on_launch_failed(state: CoreState, event: ev.LaunchFailed, now: Now) -> list[act.Action]:
+    """Nothing ran: back into the queue, and on hold after the third time in a row."""
+    run = state.runs.get(event.id)
+    if run is None or run.job.token != event.token:
+        return []
+    if event.full:
+        blocked = block(state, Reason("DiskFull", event.why), now)
+        return blocked + _requeue(state, run.job, run.place, None)
+    launches = run.job.launches + 1
+    hold = Reason("LaunchFailed", event.why) if launches >= _LAUNCHES else None
+    job = replace(run.job, launches=0 if hold else launches)
+    return _requeue(state, job, run.place, hold)
+
+
+def _requeue(
+    state: CoreState,
+    job: Job,
+    place: Place,
+    hold: Reason | None,
+    *,
+    end_tree: bool = False,
+) -> list[act.Action]:
+    if job.id in state.runs:
+        state.drop_run(job.id)
+    state.requeueing[job.id] = job
+    return [act.Requeue(job, place, hold, end_tree)]
+
+
+def on_requeued(state: CoreState, event: ev.Requeued, now: Now) -> list[act.Action]:
+    """It is back in QM_qJobs."""
+    job = state.requeueing.pop(event.id, None)
+    if job is None:
+        return []
+    job = replace(job, state=State.QUEUED, reason=None, name=event.name, token=None)
+    if job.id in state.asked:
+        return cancel(state, job, Place.WAITING, Reason("User", "cancelled"), now)
+    state.arrivals.pop(event.name, None)
+    if event.hold is not None:
+        job = changed(job, State.HELD, event.hold)
+    state.add_waiting(job, None)
+    return [act.Show(job)]
+
+
+def on_still_locked(state: CoreState, event: ev.StillLocked, now: Now) -> list[act.Action]:
+    """It was to be taken back, and runs after all."""
+    job = state.requeueing.pop(event.id, None)
+    if job is None:
+        return []
+    job = replace(job, state=State.RUNNING, reason=None)
+    state.add_run(Run(job, probe_at=now.mono + _PROBE_EVERY / 3))
+    return [act.Show(job)]
+
+
+def on_supervisor_gone(state: CoreState, event: ev.SupervisorGone, now: Now) -> list[act.Action]:
+    """Its records and its lock say what that means."""
+    run = state.runs.get(event.id)
+    if run is None or run.job.token != event.token:
+        return []
+    run.watched = False
+    run.probe_at = now.mono + _PROBE_EVERY
+    return [act.Probe(run.job, run.place)]
+
+
+def on_probed(state: CoreState, event: ev.Probed, now: Now) -> list[act.Action]:
+    """The restart table: the same reading of the same files."""
+    job, records = event.job, event.records
+    run = state.runs.get(job.id)
+    if run is None and (job.id in state.ending or job.id in state.requeueing):
+        return []
+    if run is not None and run.job.attempt != job.attempt:
+        return []
+    reading = read_evidence(_evidence(state, event))
+    state.next_id = max(state.next_id, job.id + 1)
+    state.last_order = max(state.last_order, job.arrival)
+    if reading is Reading.RUNS or reading is Reading.FOREIGN:
+        return _runs(state, event, run, now)
+    if reading is Reading.ENDED:
+        assert records.exit is not None
+        return _finish(state, job, event.place, records.exit)
+    if reading is Reading.NOT_STARTED:
+        return _requeue(state, job, event.place, None)
+    if job.options.rerunnable:
+        return _requeue(state, job, event.place, None, end_tree=True)
+    return _lost(state, job, event.place, records, now)
+
+
+def _evidence(state: CoreState, event: ev.Probed) -> Evidence:
+    records = event.records
+    claim = records.claim
+    return Evidence(
+        locked=event.locked,
+        has_exit=records.exit is not None,
+        has_start=records.start is not None,
+        claimed=claim is not None and claim.claimed,
+        claim_boot="" if claim is None else claim.boot,
+        start_host="" if records.start is None else records.start.host,
+        boot=state.settings.boot,
+        host=state.settings.host,
+    )
+
+
+def _runs(state: CoreState, event: ev.Probed, run: Run | None, now: Now) -> list[act.Action]:
+    start = event.records.start
+    actions: list[act.Action] = []
+    if run is None:
+        started = None if start is None else start.started
+        job = replace(event.job, state=State.RUNNING, reason=None, started=started)
+        run = Run(job, place=event.place)
+        state.add_run(run)
+        actions.append(act.Show(job))
+    run.place = event.place
+    run.probe_at = now.mono + (_PROBE_EVERY if event.locked else _FOREIGN_EVERY)
+    if start is not None and event.locked and not run.watched:
+        run.watched = True
+        actions.append(act.Watch(run.job, start.supervisor, start.supervisor_started))
+    return actions
+
+
+def _lost(state: CoreState, job: Job, place: Place, records: Records, now: Now) -> list[act.Action]:
+    if job.id in state.runs:
+        state.drop_run(job.id)
+    boot = records.claim.boot if records.claim is not None else ""
+    if boot != state.settings.boot:
+        reason = Reason("MachineDown", "the machine stopped while it ran; nobody saw it end")
+    else:
+        reason = Reason("SupervisorDied", "the process beside it was killed; nobody saw it end")
+    started = None if records.start is None else records.start.started or None
+    outcome = Outcome(ended=utc_text(now.wall), started=started, reason=reason)
+    log = f"Job lost by QM at: {local_text(now.wall)} ({reason})\n"
+    lost = replace(job, state=State.LOST, reason=reason, started=started, outcome=outcome)
+    end = End(job.attempt, State.LOST, outcome)
+    return close(state, act.Close(lost, place, end, log, end_tree=True))
+
+
+def cancel(state: CoreState, job: Job, place: Place, reason: Reason, now: Now) -> list[act.Action]:
+    """End a job whose script has not started."""
+    outcome = Outcome(ended=utc_text(now.wall), reason=reason)
+    gone = replace(changed(job, State.CANCELLED, reason), outcome=outcome)
+    log = f"Job cancelled by QM at: {local_text(now.wall)} ({reason})\n"
+    return close(state, act.Close(gone, place, End(job.attempt, State.CANCELLED, outcome), log))
+
+
+def close(state: CoreState, action: act.Close) -> list[act.Action]:
+    """Remember an end that is under way, and do it."""
+    state.ending[action.job.id] = Ending(action)
+    return [action]
+
+
+def on_moved(state: CoreState, event: ev.Moved, now: Now) -> list[act.Action]:
+    """An ended job lies in its last place."""
+    ending = state.ending.pop(event.id, None)
+    if ending is None:
+        return []
+    job = replace(ending.action.job, name=event.name)
+    return refused(state, job) if job.state is State.REJECTED else end_known(state, job)
+
+
+def on_unmovable(state: CoreState, event: ev.Unmovable, now: Now) -> list[act.Action]:
+    """Somebody holds the folder: try on; nothing else waits for it."""
+    ending = state.ending.get(event.id)
+    if ending is None:
+        return []
+    actions = stuck(state, event.id, event.why, now)
+    if actions is not None:
+        return actions
+    ending.tries += 1
+    ending.retry_at = now.mono + min(0.25 * 2 ** min(ending.tries, 8), 30.0)
+    return []
+
+
+def on_tick(state: CoreState, now: Now) -> list[act.Action]:
+    """Probes, second tries and ends of obstacles that are due."""
+    actions: list[act.Action] = []
+    for run in state.runs.values():
+        if run.probe_at is not None and run.probe_at <= now.mono:
+            run.probe_at = now.mono + _PROBE_EVERY
+            actions.append(act.Probe(run.job, run.place))
+    for ending in state.ending.values():
+        if ending.retry_at is not None and ending.retry_at <= now.mono:
+            ending.retry_at = None
+            actions.append(ending.action)
+    if state.obstacle_until is not None and state.obstacle_until <= now.mono:
+        state.obstacle, state.obstacle_until = None, None
+        actions.append(act.ShowObstacle(None))
+    due = []
+    while state.timers and state.timers[0][0] <= now.mono:
+        when, name = heapq.heappop(state.timers)
+        arrival = state.arrivals.get(name)
+        if arrival is not None and arrival.due == when:
+            due.append(arrival)
+    return actions + [action for arrival in due if not arrival.busy for action in look(arrival)]
+
+
+def next_wake(state: CoreState) -> float | None:
+    """The monotonic time at which :func:`on_tick` has something to do; None: never."""
+    times = [run.probe_at for run in state.runs.values() if run.probe_at is not None]
+    times += [e.retry_at for e in state.ending.values() if e.retry_at is not None]
+    if state.obstacle_until is not None:
+        times.append(state.obstacle_until)
+    if state.timers:
+        times.append(state.timers[0][0])
+    return min(times, default=None)

@@ -1,0 +1,205 @@
+"""The records of one job folder, read and written by folder handles."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from qm.identity import Identity
+from qm.jobfiles import LOG, OWN
+from qm.model import Job, Outcome, Reason
+from qm.osops import FolderHandle
+from qm.records import (
+    LIMIT,
+    Claim,
+    End,
+    Record,
+    RecordError,
+    decode,
+    encode,
+    end_from_record,
+    end_record,
+    job_from_record,
+    job_record,
+    outcome_from_record,
+)
+
+_ATTEMPT_RECORDS = ("start.json", "exit.json", "end.json", "kill", "exit.reserved")
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecord:
+    """What a supervisor wrote before it started the script."""
+
+    attempt: int
+    token: str
+    host: str
+    boot: str
+    supervisor: int
+    """Process id."""
+    supervisor_started: float | None
+    """Seconds since the epoch, to tell the process from a later one of that id."""
+    started: str
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """All that a job folder says; None where a record is absent or damaged."""
+
+    identity: Identity
+    job: Job | None = None
+    claim: Claim | None = None
+    start: StartRecord | None = None
+    exit: Outcome | None = None
+    end: End | None = None
+    hold: Reason | None = None
+    submit: Record | None = None
+    damaged: tuple[str, ...] = ()
+    """Names of records that are there and cannot be understood."""
+
+    @property
+    def is_ours(self) -> bool:
+        """True if the records belong to this folder, not to one it was copied from."""
+        return self.job is not None and self.job.identity.same_folder(self.identity)
+
+    @property
+    def ended(self) -> bool:
+        """True if the current attempt has an end."""
+        return self.exit is not None or self.end is not None
+
+
+def read_records(path: str, name: str) -> Records:
+    """Read the records of the folder at ``path``; OSError where that is no folder.
+
+    Exit, start and end records of other attempts than the job's current one
+    do not count.
+    """
+    with FolderHandle.open(path) as folder:
+        identity = folder.identity()
+        try:
+            own = folder.sub(OWN)
+        except OSError:
+            return Records(identity)
+        with own:
+            return _read(own, identity, name)
+
+
+def _read(own: FolderHandle, identity: Identity, name: str) -> Records:
+    damaged: list[str] = []
+
+    def load(file: str) -> Record | None:
+        try:
+            data = own.read(file, LIMIT)
+            return None if data is None else decode(data)
+        except (OSError, RecordError):
+            damaged.append(file)
+            return None
+
+    job: Job | None = None
+    claim: Claim | None = None
+    record = load("job.json")
+    if record is not None:
+        try:
+            job, claim = job_from_record(record, name)
+        except RecordError:
+            damaged.append("job.json")
+    submit = load("submit.json")
+    hold = read_hold(own)
+    if job is None:
+        return Records(identity, hold=hold, submit=submit, damaged=tuple(damaged))
+    exit_record, end_loaded = load("exit.json"), load("end.json")
+    outcome: Outcome | None = None
+    end: End | None = None
+    with contextlib.suppress(RecordError):
+        if exit_record is not None and exit_record.get("attempt") == job.attempt:
+            outcome = outcome_from_record(exit_record)
+    with contextlib.suppress(RecordError):
+        if end_loaded is not None:
+            end = end_from_record(end_loaded)
+            if end.attempt != job.attempt:
+                end = None
+    start = _start(load("start.json"), job)
+    return Records(identity, job, claim, start, outcome, end, hold, submit, tuple(damaged))
+
+
+def _start(record: Record | None, job: Job) -> StartRecord | None:
+    if record is None or record.get("attempt") != job.attempt:
+        return None
+    try:
+        born = record["supervisor_started"]
+        return StartRecord(
+            attempt=int(record["attempt"]),
+            token=str(record["token"]),
+            host=str(record["host"]),
+            boot=str(record["boot"]),
+            supervisor=int(record["supervisor"]),
+            supervisor_started=None if born is None else float(born),
+            started=str(record["started"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        # Damaged, but it was written: the script may have been started.
+        return StartRecord(job.attempt, job.token or "", "", "", 0, None, "")
+
+
+def read_hold(own: FolderHandle) -> Reason | None:
+    """The hold mark: its text is the reason; anybody may make one, empty as well."""
+    try:
+        data = own.read("hold", 4096)
+    except OSError:
+        return Reason("Held", "the hold mark cannot be read")
+    if data is None:
+        return None
+    text = data.decode("utf-8", "replace").strip()
+    return Reason.parse(text) if ": " in text else Reason("Held", text or "by a hold mark")
+
+
+@contextlib.contextmanager
+def own_folder(path: str, *, create: bool = False) -> Iterator[FolderHandle]:
+    """The ``.qm`` of the job folder at ``path``, opened; made where ``create`` says so."""
+    with FolderHandle.open(path) as folder, folder.sub(OWN, create=create) as own:
+        yield own
+
+
+def write_job(own: FolderHandle, job: Job, claim: Claim, *, sync: bool = False) -> None:
+    """Write ``job.json`` atomically; with ``sync`` it is on disk, and so is its name."""
+    own.write("job.json", encode(job_record(job, claim)), sync=sync)
+    if sync:
+        own.sync()
+
+
+def write_end(own: FolderHandle, end: End, *, sync: bool) -> None:
+    """Write ``end.json``: how an attempt without an exit record ended."""
+    own.write("end.json", encode(end_record(end)), sync=sync)
+
+
+def write_kill(own: FolderHandle, job: Job, reason: Reason, grace: float, request: str) -> None:
+    """Mark the current attempt to be stopped; its supervisor obeys, manager or not."""
+    mark: dict[str, Any] = {
+        "attempt": job.attempt,
+        "token": job.token,
+        "reason": reason.word,
+        "text": reason.text,
+        "grace": grace,
+        "request": request,
+    }
+    own.write("kill", encode(mark), sync=False)
+
+
+def write_hold(own: FolderHandle, reason: Reason | None) -> None:
+    """Set the hold mark, or with None take it away."""
+    if reason is None:
+        own.remove("hold")
+    else:
+        own.write("hold", f"{reason}\n".encode(), sync=False)
+
+
+def archive_attempt(folder: FolderHandle, own: FolderHandle, attempt: int) -> None:
+    """Put the records and the log of an attempt into ``attempt-N/``; repeat as you like."""
+    with own.sub(f"attempt-{attempt}", create=True) as archive:
+        for name in _ATTEMPT_RECORDS:
+            if own.exists(name):
+                own.rename(name, name, archive)
+        if folder.exists(LOG) and not archive.exists(LOG):
+            folder.rename(LOG, LOG, archive)
