@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 
 from qm.jobinfo.values import Unusable
@@ -48,22 +49,28 @@ def begin_text(begin: Begin, now: datetime | None) -> str:
     Raises Unusable where ``begin`` needs ``now`` and it is None, and for
     years that the machine's clock cannot show.
     """
+    if isinstance(begin, datetime):
+        return _checked(lambda: begin)
+    if now is None:
+        raise Unusable("a date and a time, such as 2030-01-31T08:00")
+    if isinstance(begin, timedelta):
+        return _checked(lambda: now + begin)
+    return _checked(lambda: _next(begin, now))
+
+
+def _checked(moment: Callable[[], datetime]) -> str:
+    """The text of a moment that may lie beyond the calendar or what the system can convert."""
     try:
-        moment = begin if isinstance(begin, datetime) else _after(begin, now)
-        seconds = moment.timestamp()
-    except (OverflowError, OSError) as error:
-        raise Unusable("a time that the clock of this machine can show") from error
+        seconds = moment().timestamp()
+    except (OverflowError, OSError, ValueError):
+        raise Unusable("a time that the clock of this machine can show") from None
     if seconds < 0:
         raise Unusable("a time after 1970")
     return utc_text(seconds)
 
 
-def _after(begin: time | timedelta, now: datetime | None) -> datetime:
-    if now is None:
-        raise Unusable("a date and a time, such as 2030-01-31T08:00")
-    if isinstance(begin, timedelta):
-        return now + begin
+def _next(clock: time, now: datetime) -> datetime:
     # Combined without a zone, so that each day gets its own summer or winter time.
-    today = datetime.combine(now.astimezone().date(), begin)
+    today = datetime.combine(now.astimezone().date(), clock)
     moment = today.astimezone()
     return moment if moment > now else (today + timedelta(days=1)).astimezone()

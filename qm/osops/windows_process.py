@@ -89,15 +89,16 @@ class Orders:
         threading.Thread(target=self._read, name="orders", daemon=True).start()
 
     def _read(self) -> None:
-        data = b"\n"
-        while data:
+        at_end = False
+        while not at_end:
             try:
                 data = os.read(0, 65536)
             except OSError:
                 data = b""
+            at_end = not data
             with self._guard:
                 self._buffer += data
-                self._no_more = not data
+                self._no_more = at_end
             _kernel32.SetEvent(self._came)
 
     def wait(self, timeout: float | None) -> list[bytes]:
@@ -115,7 +116,10 @@ class Orders:
 
 
 class ScriptProcess:
-    """A job's script and everything that it started, kept together by a Job Object."""
+    """A job's script and everything that it started, kept together by a Job Object.
+
+    What is left of it ends with this object, and with the process that has it.
+    """
 
     def __init__(
         self, child: subprocess.Popen[bytes], handle: int, job: JobObject, token: str
@@ -153,15 +157,14 @@ class ScriptProcess:
         _check_command(command)
         place = folder.path if cwd is None else os.path.join(folder.path, cwd)
         _check_place(place)
-        whole = _with_needed(env)
-        shell = ntpath.join(whole["SYSTEMROOT"], "System32", "cmd.exe")
+        shell = ntpath.join(os.environ.get("SYSTEMROOT", "C:\\Windows"), "System32", "cmd.exe")
         job = JobObject()
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
         child = subprocess.Popen(
             f'cmd.exe /d /s /c "{command}"',
             executable=shell,
             cwd=place,
-            env=whole,
+            env=_with_needed(env),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
@@ -266,10 +269,11 @@ def _check_place(place: str) -> None:
 
 
 def _with_needed(env: Mapping[str, str]) -> dict[str, str]:
-    """``env`` in capitals, as Windows reads names, with what programs cannot do without."""
-    whole = {name: os.environ[name] for name in _NEEDED if name in os.environ}
-    whole.setdefault("SYSTEMROOT", "C:\\Windows")
-    return whole | {name.upper(): value for name, value in env.items()}
+    """``env`` and what programs cannot do without; of names that differ in case, the last."""
+    whole = {name: (name, os.environ[name]) for name in _NEEDED if name in os.environ}
+    for name, value in env.items():
+        whole[name.upper()] = (name, value)
+    return dict(whole.values())
 
 
 def signal_name(number: int) -> str:

@@ -1,0 +1,125 @@
+"""Request and answer files below ``.qm/requests``.
+
+``ID.json`` is a request: staged under a dot-name, then renamed. ``ID.answer``
+is its answer, written when what was asked has happened. The manager removes
+the request with the answer, the client the answer once it has read it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from qm.osops import FolderHandle
+from qm.records import LIMIT, Record, RecordError, decode, encode
+
+_SUFFIX = ".json"
+_ANSWER = ".answer"
+_STALE = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asks. ``targets`` are ids or names; ``expires`` is in seconds since
+    the epoch: a request that nobody took until then is void."""
+
+    id: str
+    verb: str
+    targets: tuple[str, ...]
+    who: str
+    expires: float
+    grace: float | None = None
+
+
+def write_request(folder: str, request: Request) -> None:
+    """Drop a request; OSError where that is not possible."""
+    record = {
+        "id": request.id,
+        "verb": request.verb,
+        "targets": list(request.targets),
+        "who": request.who,
+        "expires": request.expires,
+        "grace": request.grace,
+    }
+    with FolderHandle.open(folder) as requests:
+        requests.write(request.id + _SUFFIX, encode(record))
+
+
+def withdraw(folder: str, request_id: str) -> None:
+    """Take a request back that was not answered in time."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(folder, request_id + _SUFFIX))
+
+
+def take_answer(folder: str, request_id: str) -> Record | None:
+    """Read an answer and remove it; None while there is none."""
+    with FolderHandle.open(folder) as requests:
+        data = requests.read(request_id + _ANSWER, LIMIT)
+        if data is None:
+            return None
+        requests.remove(request_id + _ANSWER)
+    return decode(data)
+
+
+def open_requests(folder: str, known: set[str], now: float) -> list[Request]:
+    """Requests that are there and not in ``known``; expired and damaged ones are removed.
+
+    ``now`` is in seconds since the epoch.
+    """
+    found = []
+    with FolderHandle.open(folder) as requests:
+        for name in requests.names():
+            request_id = name.removesuffix(_SUFFIX)
+            if name.startswith(".") or request_id == name or request_id in known:
+                continue
+            try:
+                data = requests.read(name, LIMIT)
+                if data is None:
+                    continue
+                request = _parse(request_id, decode(data))
+            except (OSError, RecordError):
+                requests.remove(name)
+                continue
+            if request.expires < now:
+                requests.remove(name)
+            else:
+                found.append(request)
+    return sorted(found, key=lambda request: request.id)
+
+
+def _parse(request_id: str, record: Record) -> Request:
+    try:
+        grace = record.get("grace")
+        return Request(
+            id=request_id,
+            verb=str(record["verb"]),
+            targets=tuple(str(target) for target in record["targets"]),
+            who=str(record["who"])[:100],
+            expires=float(record["expires"]),
+            grace=None if grace is None else min(max(float(grace), 0.0), 86400.0),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"a damaged request: {error!r}") from error
+
+
+def write_answer(folder: str, request_id: str, ok: bool, data: dict[str, Any]) -> None:
+    """Answer a request, and remove it. A request that was withdrawn gets no answer."""
+    with FolderHandle.open(folder) as requests:
+        if requests.exists(request_id + _SUFFIX):
+            requests.write(request_id + _ANSWER, encode({"ok": ok, **data}))
+            requests.remove(request_id + _SUFFIX)
+
+
+def sweep(folder: str) -> None:
+    """Remove answers that nobody fetched within an hour, and what a crash left staged."""
+    limit = time.time() - _STALE
+    with FolderHandle.open(folder) as requests:
+        for name in requests.names():
+            if name.endswith(_ANSWER) or name.startswith("."):
+                path = os.path.join(folder, name)
+                with contextlib.suppress(OSError):
+                    if os.lstat(path).st_mtime < limit:
+                        os.unlink(path)

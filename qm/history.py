@@ -1,0 +1,115 @@
+"""``history.jsonl``: one line for each ended attempt, appended, never changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from qm.model import Job
+from qm.osops import sync_file, write_all
+from qm.records import FORMAT, outcome_record
+
+_TAIL = 4 << 20
+
+
+class History:
+    """Appends lines; at the start it knows which attempts stand in the last 4 MiB."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._recent = {(line.get("id"), line.get("attempt")) for line in _tail(path)}
+
+    def append(self, jobs: list[Job], *, vanished: bool = False) -> None:
+        """Write a line for each ended job; one that stands there from before a crash is not
+        written twice. OSError where the disk is full: then nothing is written.
+        """
+        with self._lock:
+            new = [job for job in jobs if (job.id, job.attempt) not in self._recent]
+            if not new:
+                return
+            text = "".join(json.dumps(_line(job, vanished)) + "\n" for job in new)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+            fd = os.open(self._path, flags | getattr(os, "O_BINARY", 0), 0o666)
+            try:
+                before = os.fstat(fd).st_size
+                try:
+                    # A power cut may have left half a line: it shall not spoil ours.
+                    write_all(fd, (b"" if _complete(fd, before) else b"\n") + text.encode())
+                except OSError:
+                    os.ftruncate(fd, before)
+                    raise
+            finally:
+                os.close(fd)
+            self._recent.update((job.id, job.attempt) for job in new)
+            while len(self._recent) > 100_000:
+                self._recent.pop()
+
+    def sync(self) -> None:
+        """Bring what was appended to disk."""
+        if os.path.exists(self._path):
+            fd = os.open(self._path, os.O_RDWR)
+            try:
+                sync_file(fd)
+            finally:
+                os.close(fd)
+
+
+def _complete(fd: int, size: int) -> bool:
+    if size == 0:
+        return True
+    os.lseek(fd, size - 1, os.SEEK_SET)
+    return os.read(fd, 1) == b"\n"
+
+
+def _line(job: Job, vanished: bool) -> dict[str, Any]:
+    assert job.outcome is not None
+    return {
+        "format": FORMAT,
+        "id": job.id,
+        "attempt": job.attempt,
+        "name": job.name,
+        "state": str(job.state),
+        **outcome_record(job.outcome),
+        "reason": None if job.reason is None else str(job.reason),
+        "owner": job.owner,
+        "nb_proc": job.options.nb_proc,
+        "priority": job.options.priority,
+        "info": job.options.info,
+        "submitted": job.submitted,
+        "arrival": job.arrival,
+        "vanished": vanished,
+    }
+
+
+def read_history(path: str) -> Iterator[dict[str, Any]]:
+    """Every line that can be understood, oldest first; none where there is no file."""
+    try:
+        file = open(path, "rb")
+    except FileNotFoundError:
+        return
+    with file:
+        yield from _lines(file.readlines())
+
+
+def _tail(path: str) -> Iterator[dict[str, Any]]:
+    try:
+        file = open(path, "rb")
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+        yield from _lines(file.readlines())
+
+
+def _lines(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and isinstance(record.get("id"), int):
+            yield record

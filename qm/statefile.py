@@ -1,0 +1,82 @@
+"""``state.json``: the next free id, so that no id is given twice."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from qm.identity import Identity
+from qm.osops import FolderHandle
+from qm.records import LIMIT, RecordError, decode, encode
+
+_BLOCK = 1000
+"""Ids reserved on disk at a time: only a power cut skips the rest of a block."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """What an earlier manager left: ``next_id`` counts within one boot, else ``reserved``."""
+
+    next_id: int = 1
+    reserved: int = 1
+    boot: str = ""
+    root: Identity | None = None
+    """Of the folder ``.qm``: another one means that QM_FOLDER was moved or restored."""
+
+    def first_free(self, boot: str) -> int:
+        """The next id: after a power cut the last writes may be missing."""
+        return self.next_id if boot == self.boot else max(self.next_id, self.reserved)
+
+
+class StateFile:
+    """Reads and writes state.json in ``own``, the path of ``.qm``."""
+
+    def __init__(self, own: str, boot: str, *, sync: bool) -> None:
+        self._own = own
+        self._boot = boot
+        self._sync = sync
+        self._reserved = 0
+
+    def load(self) -> SavedState:
+        """What is there. RecordError where a file is there that cannot be understood:
+        it is never replaced by an empty one.
+        """
+        with FolderHandle.open(self._own) as own:
+            data = own.read("state.json", LIMIT)
+        if data is None:
+            return SavedState()
+        record = decode(data)
+        try:
+            root = record["root"]
+            saved = SavedState(
+                int(record["next_id"]),
+                int(record["reserved"]),
+                str(record["boot"]),
+                None if root is None else Identity(*(int(part) for part in root)),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise RecordError(f"state.json is damaged: {error!r}") from error
+        self._reserved = saved.reserved
+        return saved
+
+    def save(self, next_id: int) -> None:
+        """Write the next free id; synced when it leaves the reserved block."""
+        sync = False
+        if next_id >= self._reserved:
+            self._reserved = next_id + _BLOCK
+            sync = self._sync
+        with FolderHandle.open(self._own) as own:
+            record = {
+                "next_id": next_id,
+                "reserved": self._reserved,
+                "boot": self._boot,
+                "root": list(own.identity()),
+            }
+            own.write("state.json", encode(record), sync=sync)
+            if sync:
+                own.sync()
+
+
+def has_state(own: str) -> bool:
+    """True if a manager has worked here before."""
+    return os.path.exists(os.path.join(own, "state.json"))
