@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from qm.errors import InfoError
 from qm.jobinfo.items import LONGEST_SHOWN, Item, place, quoted, visible
@@ -82,7 +83,7 @@ def parse_directives(file: str, lines: Iterable[Directive], grammar: Grammar) ->
             raise InfoError(
                 file, each.line, f"{quoted(each.text)} has a quote or \\ without its partner"
             ) from None
-        rest = iter(_pairs(words))
+        rest = zip_longest(words, words[1:])
         for word, following in rest:
             if not word.startswith("-") or word in {"-", "--"}:
                 text = f"{quoted(word)} is not an option and is ignored"
@@ -120,10 +121,6 @@ def ignored(file: str, options: Iterable[Option]) -> list[str]:
 def one_machine(file: str, option: Option) -> str:
     """The warning for a job that asks for several machines."""
     return place(file, option.line, f"{option.shown}: QM runs the whole job on one machine")
-
-
-def _pairs(words: list[str]) -> Iterator[tuple[str, str | None]]:
-    return zip(words, [*words[1:], None], strict=True)
 
 
 def _option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from qm.jobinfo.dependencies import batch_dependency
 from qm.jobinfo.directives import (
@@ -126,7 +126,19 @@ class _Job:
                 self._warn(option, "QM does not fill in names; it goes to process.log")
             else:
                 items.append(option.item(key, path))
-        return items
+        return self._together(items)
+
+    def _together(self, items: list[Item]) -> list[Item]:
+        """``-j oe`` sends the errors where the output goes, ``-j eo`` the other way."""
+        leading = {"oe": "stdout", "eo": "stderr"}.get(self._join())
+        if leading is None:
+            return items
+        return [
+            replace(each, key=key)
+            for each in items
+            if each.key == leading
+            for key in ("stdout", "stderr")
+        ]
 
     def attributes(self, given: Sequence[Option]) -> list[Item]:
         """``-W depend=afterok:1:2``; other attributes have no counterpart."""
@@ -155,8 +167,7 @@ class _Job:
             if name in self.options:
                 text = "QM runs the script once, not as an array of jobs"
                 self._warn(self.options[name], text)
-        # Output and errors are in one log here, which is what "-j oe" asks for.
-        silent = _SILENT | ({"j"} if self.options.get("j") and self._joined() else set())
+        silent = _SILENT | ({"j"} if self._join() in {"oe", "eo", "n"} else set())
         rest = [
             option
             for name, option in self.options.items()
@@ -164,8 +175,9 @@ class _Job:
         ]
         self.warnings.extend(ignored(self.file, rest))
 
-    def _joined(self) -> bool:
-        return self.options["j"].value in {"oe", "eo"}
+    def _join(self) -> str:
+        option = self.options.get("j")
+        return option.value if option else ""
 
     def _converted(self, option: Option, convert: _Convert, value: str | None = None) -> str:
         try:

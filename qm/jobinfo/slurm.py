@@ -135,6 +135,9 @@ class _Job:
                 self._warn(option, "QM does not fill in %; it goes to process.log")
             elif option:
                 items.append(option.item(key))
+        if items and "error" not in self.options:
+            # As in Slurm: without --error the errors go where the output goes.
+            items.append(self.options["output"].item("stderr"))
         return items
 
     def description(self) -> list[Item]:

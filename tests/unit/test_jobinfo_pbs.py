@@ -70,7 +70,7 @@ def test_sizes_are_read_as_pbs_reads_them(text: str, size: int) -> None:
 
 def test_other_counterparts() -> None:
     info = read(
-        "-N fit -M me@example.org -o out.txt -e host:/tmp/err.txt -j oe -V",
+        "-N fit -M me@example.org -o out.txt -e host:/tmp/err.txt -V",
         "-W depend=afterok:12:13,afterany:14 -h -p -5 -r y -d work -l walltime=1:00:00",
         "-v MODE=fast,TITLE=x,HOME",
     )
@@ -80,6 +80,13 @@ def test_other_counterparts() -> None:
     assert options.after == ("afterok:12", "afterok:13", "afterany:14")
     assert (options.hold, options.priority, options.rerunnable) == (True, -5, True)
     assert options.walltime == 3600
+
+
+@pytest.mark.parametrize(("join", "name"), [("oe", "out"), ("eo", "err")])
+def test_joined_output_and_errors_go_to_one_file(join: str, name: str) -> None:
+    info = read(f"-o out -e err -j {join}")
+    assert (info.options.stdout, info.options.stderr, info.warnings) == (name, name, ())
+    assert read(f"-j {join}").options.stdout is None
 
 
 def test_variables_are_taken_over_with_their_quotes() -> None:

@@ -27,14 +27,16 @@ relaxed = settings(max_examples=200, deadline=None, suppress_health_check=[Healt
 
 words = st.sampled_from(
     [
-        "[QMOptions]", "[", "]", "\n", "\r", "\t", " ", ":", "=", "#QM ", "#SBATCH ", "#PBS ", "#!",
+        "[QMOptions]", "[", "]", "\n", "\r", "\t", " ", ":", "=", "\n#QM ",
+        "\n#SBATCH ", "\n#PBS ", "#!", "#", "-v", "-a", "pmem=", "walltime=", "--nice", "now+1hour",
         "/bin/sh", "<PARAMETER>", "</PARAMETER>", "<script ", "value=", "/>", '"', "'", "&amp;",
         "<!DOCTYPE x>", "-l", "-W", "depend=afterok:", "--time", "--mem=", "--gres=gpu:", "select=",
         "nodes=1:ppn=", "+", "-", ",", "%j", "é", "\x00", "\x0b", "\ud800", "4", "4G", "1:30", "~",
         "../", "http://", *KEYS,
     ]
 )  # fmt: skip
-salads = st.lists(words, max_size=60).map(
+starts = st.sampled_from(["", "[QMOptions]\nscript : x\n", "<PARAMETER>", "#!/bin/sh\n"])
+salads = st.tuples(starts, st.lists(words, max_size=40).map("".join)).map(
     lambda parts: "".join(parts).encode("utf-8", "surrogatepass")
 )
 
@@ -60,6 +62,7 @@ def test_no_bytes_crash_a_reader(name: str, data: bytes) -> None:
 @given(st.sampled_from(NAMES), salads)
 @example("job.sh", b"#PBS -W depend=")
 @example("job.sh", b"#SBATCH -")
+@example("job.sh", b"#SBATCH # nothing")
 def test_no_salad_of_words_crashes_a_reader(name: str, data: bytes) -> None:
     info = attempt(name, data)
     if info is not None:

@@ -149,9 +149,9 @@ def test_nice_is_a_negative_priority(line: str, priority: int) -> None:
 
 
 def test_no_limit_means_the_default_of_qm() -> None:
-    assert read("--time=UNLIMITED", limits=replace(LIMITS, default_walltime=60)).options == (
-        replace(read("--time=1").options)
-    )
+    limits = replace(LIMITS, default_walltime=60.0)
+    assert read("--time=UNLIMITED", limits=limits).options.walltime == 60.0
+    assert read("--time=UNLIMITED").options.walltime is None
 
 
 def test_no_requeue_is_no() -> None:
@@ -169,6 +169,12 @@ def test_no_requeue_is_no() -> None:
 )
 def test_begin_counts_from_now(text: str, begin: str) -> None:
     assert read(f"--begin={text}").options.begin == begin
+
+
+def test_errors_go_where_the_output_goes_unless_they_have_a_file() -> None:
+    both = read("-o all.txt").options
+    assert (both.stdout, both.stderr) == ("all.txt", "all.txt")
+    assert read("-e err.txt").options.stdout is None
 
 
 def test_patterns_in_names_of_outputs_are_not_filled_in() -> None:
