@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qm.identity import Identity
-from qm.jobfiles import LOG, OWN
+from qm.jobfiles import LOG, OWN, set_aside
 from qm.model import Job, Outcome, Reason
 from qm.osops import FolderHandle
 from qm.records import (
@@ -70,11 +70,12 @@ class Records:
         return self.exit is not None or self.end is not None
 
 
-def read_records(path: str, name: str) -> Records:
+def read_records(path: str, name: str, expected: Job | None = None) -> Records:
     """Read the records of the folder at ``path``; OSError where that is no folder.
 
     Exit, start and end records of other attempts than the job's current one
-    do not count.
+    do not count. ``expected`` is the job that was claimed here, for the case
+    that job.json cannot be read any more.
     """
     with FolderHandle.open(path) as folder:
         identity = folder.identity()
@@ -83,10 +84,10 @@ def read_records(path: str, name: str) -> Records:
         except OSError:
             return Records(identity)
         with own:
-            return _read(own, identity, name)
+            return _read(own, identity, name, expected)
 
 
-def _read(own: FolderHandle, identity: Identity, name: str) -> Records:
+def _read(own: FolderHandle, identity: Identity, name: str, expected: Job | None) -> Records:
     damaged: list[str] = []
 
     def load(file: str) -> Record | None:
@@ -105,6 +106,9 @@ def _read(own: FolderHandle, identity: Identity, name: str) -> Records:
             job, claim = job_from_record(record, name)
         except RecordError:
             damaged.append("job.json")
+    if job is None and expected is not None:
+        # Claimed in a boot that nobody knows any more: it may have run.
+        job, claim = expected, Claim(boot="", claimed=True)
     submit = load("submit.json")
     hold = read_hold(own)
     if job is None:
@@ -203,3 +207,9 @@ def archive_attempt(folder: FolderHandle, own: FolderHandle, attempt: int) -> No
                 own.rename(name, name, archive)
         if folder.exists(LOG) and not archive.exists(LOG):
             folder.rename(LOG, LOG, archive)
+
+
+def set_aside_old(folder: FolderHandle) -> None:
+    """Rename what a drop brought along under the names that QM writes."""
+    for name in (OWN, LOG):
+        set_aside(folder, name)

@@ -188,6 +188,14 @@ class Outcome:
             return State.KILLED
         return State.FINISHED if self.exit_code == 0 else State.FAILED
 
+    def why(self) -> Reason | None:
+        """The recorded reason, else the signal or the exit code; None for a success."""
+        if self.reason is not None:
+            return self.reason
+        if self.signal is not None:
+            return Reason("Signal", self.signal)
+        return Reason("ExitCode", str(self.exit_code)) if self.exit_code else None
+
 
 KILL_WORDS = frozenset({"User", "TimeLimit", "MemoryLimit"})
 

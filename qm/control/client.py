@@ -63,9 +63,7 @@ def ask(
     manager, QMError where the answer is no or does not come in time.
     """
     if not manager_runs(layout):
-        raise NotRunning(
-            f"no QM runs on {layout.root}", "`qm serve` starts one; then ask again."
-        )
+        raise NotRunning(f"no QM runs on {layout.root}", "`qm serve` starts one; then ask again.")
     request = Request(
         id=f"{time.time_ns():020d}-{secrets.token_hex(4)}",
         verb=verb,

@@ -143,18 +143,10 @@ def _finish(state: CoreState, job: Job, place: Place, outcome: Outcome) -> list[
         state.drop_run(job.id)
     if job.state is not State.RUNNING:
         job = changed(job, State.RUNNING, None)
-    ended = changed(job, outcome.state(), outcome.reason or _how(outcome))
+    ended = changed(job, outcome.state(), outcome.why())
     action = act.Finish(replace(ended, outcome=outcome, started=outcome.started), place)
     state.ending[job.id] = Ending(action)
     return [action]
-
-
-def _how(outcome: Outcome) -> Reason | None:
-    if outcome.signal is not None:
-        return Reason("Signal", outcome.signal)
-    if outcome.exit_code:
-        return Reason("ExitCode", str(outcome.exit_code))
-    return None
 
 
 def _vanished_while_running(state: CoreState, run: Run, outcome: Outcome) -> list[act.Action]:

@@ -17,7 +17,7 @@ from qm.jobinfo.command import script_files, with_interpreter
 from qm.jobinfo.find import choose, missing
 from qm.jobinfo.limits import Limits
 from qm.jobinfo.read import read_info
-from qm.model import JobInfo, Place
+from qm.model import Place
 from qm.osops import FolderHandle, NotAPlainFile
 from qm.osops.owner import owner_name
 from qm.osops.scanning import FsClock, scan_folder
@@ -115,12 +115,11 @@ def _deeper(path: str, names: tuple[str, ...]) -> Iterator[str]:
                 continue
 
 
-def command_of(path: str, info: JobInfo) -> tuple[str, str | None]:
+def command_of(path: str, command: str) -> tuple[str, str | None]:
     """The command line to run, with the interpreter that a file without x-bit needs.
 
     Returns the command and a note for the log, or None.
     """
-    command = info.options.script
     files = script_files(command)
     if not files or not command.startswith(files[0]):
         return command, None

@@ -164,8 +164,17 @@ class FolderHandle:
 
     def append(self, name: str) -> int:
         """The plain file ``name``, made where absent, opened for appending."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(name, flags | os.O_NONBLOCK, 0o666, dir_fd=self.fd)
+        return self._open_plain(name, os.O_WRONLY | os.O_APPEND)
+
+    def _open_plain(self, name: str, flags: int) -> int:
+        """Open ``name``, made where absent; no link is followed and no pipe waited for."""
+        flags |= os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            fd = os.open(name, flags, 0o666, dir_fd=self.fd)
+        except OSError as error:
+            if self.exists(name) and not self._is_regular(name):
+                raise NotAPlainFile(f"{name} is not a plain file") from error
+            raise
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise NotAPlainFile(f"{name} is not a plain file")
@@ -173,12 +182,7 @@ class FolderHandle:
 
     def reserve(self, name: str, size: int) -> None:
         """Make ``name`` a file with ``size`` bytes of disk space that are surely there."""
-        fd = os.open(
-            name,
-            os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC,
-            0o666,
-            dir_fd=self.fd,
-        )
+        fd = self._open_plain(name, os.O_WRONLY | os.O_TRUNC)
         try:
             write_all(fd, b"\n" * size)
         finally:
@@ -186,9 +190,7 @@ class FolderHandle:
 
     def write_reserved(self, reserved: str, name: str, data: bytes, *, sync: bool) -> None:
         """Write ``data`` into the reserved file and give it its name: needs no new space."""
-        fd = os.open(
-            reserved, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=self.fd
-        )
+        fd = self._open_plain(reserved, os.O_WRONLY)
         try:
             os.pwrite(fd, data, 0)
             os.ftruncate(fd, len(data))
@@ -216,8 +218,7 @@ class FolderHandle:
 
     def lock(self, name: str) -> Lock | None:
         """Take the OS lock on the file ``name``; None where somebody holds it."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        fd = os.open(name, flags, 0o666, dir_fd=self.fd)
+        fd = self._open_plain(name, os.O_RDWR)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,0 +1,66 @@
+"""The first record of a job: what a drop brought along steps aside first."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.folders.layout import Layout
+from qm.jobdir import read_hold, set_aside_old, write_hold, write_job
+from qm.model import Place, Reason
+from qm.osops import FolderHandle
+from qm.records import Claim
+
+
+def accept(layout: Layout, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAccepted:
+    """Write ``job.json`` into the folder in QM_qJobs, and the hold mark where asked."""
+    job = action.job
+    path = layout.path(Place.WAITING, job.name)
+    try:
+        return _accept(path, action, boot)
+    except FileNotFoundError:
+        return ev.NotAccepted(job.id, True, Reason("Gone", "its folder was taken away"))
+    except PermissionError as error:
+        if _may_write(path):
+            try:
+                return _accept(path, action, boot)
+            except OSError as second:
+                error = PermissionError(second.errno, second.strerror)
+        return ev.NotAccepted(job.id, False, _stuck(error))
+    except OSError as error:
+        return ev.NotAccepted(job.id, False, _stuck(error))
+
+
+def _accept(path: str, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAccepted:
+    job = action.job
+    with FolderHandle.open(path) as folder:
+        if not folder.identity().same_folder(job.identity):
+            return ev.NotAccepted(job.id, True, Reason("Gone", "another folder took its name"))
+        if action.fresh:
+            set_aside_old(folder)
+        with folder.sub(".qm", create=True) as own:
+            if action.hold is not None:
+                write_hold(own, action.hold)
+            write_job(own, job, Claim(boot, claimed=False))
+            return ev.Accepted(job.id, action.hold or read_hold(own))
+
+
+def _may_write(path: str) -> bool:
+    """Give the owner the right to write into a folder copied from a read-only place."""
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IWUSR:
+            return False
+        os.chmod(path, stat.S_IMODE(status.st_mode) | stat.S_IWUSR | stat.S_IXUSR)
+    except OSError:
+        return False
+    return True
+
+
+def _stuck(error: OSError) -> Reason:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Reason("DiskFull", "no space left to write its record")
+    return Reason("Stuck", f"QM may not write into the folder: {error.strerror}")

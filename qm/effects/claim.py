@@ -1,0 +1,183 @@
+"""From QM_qJobs to QM_Jobs and back: the claim, and the taking back of a claim."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.errors import InfoError
+from qm.folders.inspect import Inspector, command_of
+from qm.folders.layout import Layout
+from qm.inspection import Usable
+from qm.jobdir import archive_attempt, own_folder, read_hold, read_records, write_hold, write_job
+from qm.jobfiles import OWN
+from qm.model import Job, Place, Reason
+from qm.osops import FolderHandle, rename_folder, sync_folder
+from qm.osops.scanning import Scan, scan_folder
+from qm.records import Claim
+
+ClaimEnd = ev.Claimed | ev.Changed | ev.Unclaimable | ev.Held | ev.Vanished
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+class Claimer:
+    """Claims jobs; ``sync`` makes a claim durable before it is told."""
+
+    def __init__(
+        self, layout: Layout, inspector: Inspector, boot: str, *, settle: float, sync: bool
+    ) -> None:
+        self._layout = layout
+        self._inspector = inspector
+        self._boot = boot
+        self._settle = settle
+        self._sync = sync
+
+    def claim(self, actions: Iterable[act.Claim]) -> list[ClaimEnd]:
+        """Claim all of these; their renames are synced once for all."""
+        ends = [self._claim_one(action) for action in actions]
+        if self._sync and any(isinstance(end, ev.Claimed) for end in ends):
+            sync_folder(self._layout.place(Place.RUNNING))
+            sync_folder(self._layout.place(Place.WAITING))
+        return ends
+
+    def _claim_one(self, action: act.Claim) -> ClaimEnd:
+        job = action.job
+        path = self._layout.path(Place.WAITING, job.name)
+        try:
+            scan = scan_folder(path, self._inspector.clock, look_for_writers=True)
+            if not scan.identity.same_folder(job.identity):
+                return ev.Vanished(job.id)
+            with own_folder(path) as own:
+                hold = read_hold(own)
+        except FileNotFoundError:
+            return ev.Vanished(job.id)
+        except OSError as error:
+            return ev.Unclaimable(job.id, _cannot_move(error))
+        if hold is not None:
+            return ev.Held(job.id, hold)
+        if scan.hold or not self._unchanged(path, scan, action):
+            return ev.Changed(job.id, job.name)
+        return self._move(job, path, scan)
+
+    def _unchanged(self, path: str, scan: Scan, action: act.Claim) -> bool:
+        """Whether it is what was accepted, and nobody is at work in it."""
+        if scan.writer is not None:
+            return False
+        if action.fingerprint is not None:
+            return scan.fingerprint == action.fingerprint
+        # Accepted by an earlier manager: then its quiet and its info file must speak for it.
+        if scan.fs_now - scan.newest_change < self._settle * 1e9:
+            return False
+        found, _ = self._inspector.find_info(path, scan.names)
+        if found is None or isinstance(found, InfoError) or found.missing:
+            return False
+        return _same_wish(found, action.job)
+
+    def _move(self, job: Job, path: str, scan: Scan) -> ClaimEnd:
+        running = self._layout.place(Place.RUNNING)
+        name = self._layout.free_name(running, job.name)
+        target = os.path.join(running, name)
+        try:
+            rename_folder(path, target)
+        except FileNotFoundError:
+            return ev.Vanished(job.id)
+        except OSError as error:
+            return ev.Unclaimable(job.id, _cannot_move(error), error.errno in _FULL)
+        # Whoever wrote into the folder between look and rename wrote into a job that was
+        # to start: it goes back and settles again.
+        try:
+            again = scan_folder(target, None, look_for_writers=False)
+            if again.fingerprint != scan.fingerprint:
+                return ev.Changed(job.id, self._back(target, job.name))
+            job = replace(job, name=name)
+            with own_folder(target) as own:
+                write_job(own, job, Claim(self._boot, claimed=True), sync=self._sync)
+            command, note = command_of(target, job.options.script)
+        except OSError as error:
+            try:
+                back = self._back(target, job.name)
+            except OSError:
+                return ev.Vanished(job.id)
+            if back != job.name:
+                return ev.Changed(job.id, back)
+            return ev.Unclaimable(job.id, _cannot_move(error), error.errno in _FULL)
+        return ev.Claimed(job, command, note)
+
+    def _back(self, target: str, name: str) -> str:
+        waiting = self._layout.place(Place.WAITING)
+        free = self._layout.free_name(waiting, name)
+        rename_folder(target, os.path.join(waiting, free))
+        return free
+
+
+def _same_wish(found: Usable, job: Job) -> bool:
+    """Whether the info file still says what was recorded."""
+    return found.info.options == job.options
+
+
+def _cannot_move(error: OSError) -> Reason:
+    if error.errno in _FULL:
+        return Reason("DiskFull", f"QM cannot write: {error.strerror}")
+    if error.errno == errno.EXDEV:
+        text = "QM_qJobs and QM_Jobs are not on one file system (two mounts of a container?)"
+        return Reason("Stuck", text)
+    if error.errno == errno.EBUSY:
+        return Reason("Stuck", "the folder is a mount point")
+    return Reason("Stuck", f"the folder cannot be moved: {error.strerror}")
+
+
+def take_back(
+    layout: Layout, action: act.Requeue, boot: str, new_token: str, *, sync: bool
+) -> ev.Requeued | ev.StillLocked | ev.Vanished:
+    """Fence an attempt, archive it, and put the job back into QM_qJobs.
+
+    The new token is durable before the lock is let go and before the folder
+    moves: a supervisor that comes late finds that the job is not its any more.
+    """
+    job = action.job
+    found = layout.find(job.identity, job.name, action.place)
+    if found is None:
+        return ev.Vanished(job.id)
+    place, name = found
+    path = layout.path(place, name)
+    with FolderHandle.open(path) as folder, folder.sub(OWN) as own:
+        lock = own.lock("lock")
+        if lock is None:
+            return ev.StillLocked(job.id)
+        try:
+            fenced = replace(job, token=new_token, name=name)
+            write_job(own, fenced, Claim(boot, claimed=False), sync=sync)
+            if job.attempt > 0:
+                archive_attempt(folder, own, job.attempt)
+            if action.hold is not None:
+                write_hold(own, action.hold)
+        finally:
+            lock.release()
+    if place is not Place.WAITING:
+        free = layout.free_name(layout.place(Place.WAITING), name)
+        rename_folder(path, layout.path(Place.WAITING, free))
+        name = free
+    return ev.Requeued(job.id, name, action.hold)
+
+
+def probe(layout: Layout, action: act.Probe) -> ev.Probed | ev.Vanished:
+    """Try the lock of a claimed job and read its records under it."""
+    job = action.job
+    found = layout.find(job.identity, job.name, action.place)
+    if found is None:
+        return ev.Vanished(job.id)
+    place, name = found
+    path = layout.path(place, name)
+    with own_folder(path) as own:
+        lock = own.lock("lock")
+        try:
+            records = read_records(path, name, job)
+        finally:
+            if lock is not None:
+                lock.release()
+    return ev.Probed(records.job or job, place, records, locked=lock is None)

@@ -1,0 +1,174 @@
+"""The end of a job: history, index, and the move to its last place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.effects.intents import Intent, remove_intent, write_intent
+from qm.folders.layout import Layout
+from qm.history import History
+from qm.index import Index, row_of
+from qm.jobdir import own_folder, read_records, set_aside_old, write_end, write_job
+from qm.jobfiles import LOG, OWN, set_aside
+from qm.model import PLACE_OF, Job, Place, State
+from qm.osops import FolderHandle, end_carriers, rename_folder, write_all
+from qm.records import Claim, encode, job_record
+
+FinishEnd = ev.Moved | ev.Unmovable
+_TREE_PATIENCE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finisher:
+    """Brings ended jobs to their last place."""
+
+    layout: Layout
+    history: History
+    index: Index
+    boot: str
+    sync: bool
+
+    def finish(self, actions: Iterable[act.Finish]) -> list[FinishEnd]:
+        """Jobs with an exit record, together: a line each in the history, one commit of the
+        index, then the renames. Whoever sees the folder finds the index complete.
+        """
+        batch = list(actions)
+        try:
+            self.history.append([action.job for action in batch])
+            for action in batch:
+                self.index.put(row_of(action.job))
+            flush(self.index)
+        except OSError as error:
+            return [ev.Unmovable(action.job.id, f"{error.strerror}") for action in batch]
+        return [self._move(action.job, action.place, Place.DONE) for action in batch]
+
+    def _move(self, job: Job, first: Place, to: Place, wanted: str | None = None) -> FinishEnd:
+        found = self.layout.find(job.identity, job.name, first)
+        if found is None:
+            self.index.put(row_of(job, vanished=True))
+            return ev.Moved(job.id, job.state, job.name, gone=True)
+        place, name = found
+        if place is to:
+            return ev.Moved(job.id, job.state, name)
+        folder = self.layout.place(to)
+        while True:
+            target = self.layout.free_name(folder, wanted or name)
+            if target != job.name:
+                self.index.put(row_of(replace(job, name=target)))
+                flush(self.index)
+            try:
+                rename_folder(self.layout.path(place, name), os.path.join(folder, target))
+                return ev.Moved(job.id, job.state, target)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                return ev.Unmovable(job.id, f"it cannot be moved to {to.value}: {error.strerror}")
+
+    def close(self, action: act.Close) -> FinishEnd:
+        """An end without an exit record: intent, end.json, history, index, move, intent away."""
+        job = action.job
+        try:
+            if action.end_tree and job.token:
+                end_carriers(job.token, patience=_TREE_PATIENCE)
+            intent = self._intent(action)
+            write_intent(self.layout, intent, sync=self.sync)
+            moved = self.carry_out(intent, job)
+            if isinstance(moved, ev.Moved):
+                remove_intent(self.layout, job.id)
+            return replace(moved, request=action.request) if isinstance(moved, ev.Moved) else moved
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                remove_intent(self.layout, job.id)
+            return ev.Unmovable(job.id, f"QM cannot write: {error.strerror}")
+
+    def _intent(self, action: act.Close) -> Intent:
+        job = action.job
+        return Intent(
+            id=job.id,
+            identity=job.identity,
+            place=action.place,
+            name=job.name,
+            target=action.target or job.name,
+            end=action.end,
+            job=job_record(job, Claim(self.boot, claimed=False)),
+            log=action.log,
+            fresh=action.fresh,
+        )
+
+    def carry_out(self, intent: Intent, job: Job) -> FinishEnd:
+        """Do, or do again after a crash, what an intent says. OSError on a full disk."""
+        found = self.layout.find(job.identity, intent.name, intent.place)
+        to = PLACE_OF[intent.end.state]
+        told = True
+        if found is not None and found[0] is not to:
+            told = self._write_end(self.layout.path(*found), intent, job)
+        self.history.append([job])
+        self.index.put(row_of(job))
+        flush(self.index)
+        moved = self._move(job, intent.place, to, intent.target)
+        if isinstance(moved, ev.Moved) and not moved.gone and not told:
+            self._tell_beside(moved.name, intent.log)
+        return moved
+
+    def _write_end(self, path: str, intent: Intent, job: Job) -> bool:
+        """The end in the folder itself; False where QM may not write there."""
+        try:
+            with FolderHandle.open(path) as folder:
+                if intent.fresh and not _has_own_record(folder, job):
+                    set_aside_old(folder)
+                with folder.sub(OWN, create=True) as own:
+                    write_job(own, job, Claim(self.boot, claimed=False))
+                    write_end(own, intent.end, sync=self.sync)
+                _write_log(folder, intent.log, replace_it=job.state is not State.LOST)
+        except PermissionError:
+            return False
+        return True
+
+    def _tell_beside(self, name: str, log: str) -> None:
+        with FolderHandle.open(self.layout.place(Place.LOST)) as folder:
+            folder.write(f"{name}.reason.txt", log.encode("utf-8", "replace"))
+
+
+def _has_own_record(folder: FolderHandle, job: Job) -> bool:
+    """After a crash in the middle: the job's own record is there already."""
+    records = read_records(folder.path, job.name)
+    return records.job is not None and records.job.id == job.id and records.is_ours
+
+
+def _write_log(folder: FolderHandle, text: str, *, replace_it: bool) -> None:
+    """A lost job's log gets its last line; one that never ran gets a log of its own."""
+    data = text.encode("utf-8", "replace")
+    if not replace_it and folder.exists(LOG):
+        fd = folder.append(LOG)
+    else:
+        set_aside(folder, LOG)
+        fd = folder.create(LOG)
+    try:
+        write_all(fd, data)
+    finally:
+        os.close(fd)
+
+
+def flush(index: Index) -> None:
+    """Write the index; a view that cannot be written now is made anew later."""
+    with contextlib.suppress(sqlite3.Error):
+        index.flush()
+
+
+def remove_to_trash(layout: Layout, place: Place, name: str, request: str) -> str:
+    """Move an ended job's folder to the trash by one rename; returns its name there.
+
+    The request's id is stored with it first: asked twice, it happens once.
+    """
+    path = layout.path(place, name)
+    with own_folder(path, create=True) as own:
+        own.write("removed", encode({"request": request}))
+    target = layout.free_name(layout.trash, name)
+    rename_folder(path, os.path.join(layout.trash, target))
+    return target
