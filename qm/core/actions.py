@@ -18,6 +18,11 @@ class Inspect:
 
 
 @dataclass(frozen=True, slots=True)
+class EndOfStart:
+    """Tell when everything that was to be inspected so far has been."""
+
+
+@dataclass(frozen=True, slots=True)
 class SaveState:
     """Write the next free id to state.json before any record that uses one below it."""
 
@@ -191,6 +196,7 @@ class AnswerEnded:
 
 Action = (
     Inspect
+    | EndOfStart
     | SaveState
     | Accept
     | Claim

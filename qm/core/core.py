@@ -3,20 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from qm.core import actions as act
 from qm.core import arriving, asking, running
 from qm.core import events as ev
 from qm.core.settings import Now, Settings
-from qm.core.state import CoreState, ForbiddenTransition
+from qm.core.state import STARTING, CoreState, ForbiddenTransition
 
 Handler = Callable[[CoreState, Any, Now], list[act.Action]]
 
 
 def _on_frozen(state: CoreState, event: ev.Frozen, now: Now) -> list[act.Action]:
+    if state.obstacle is STARTING and event.reason is None:
+        return []
     state.obstacle, state.obstacle_until = event.reason, None
     return [act.ShowObstacle(event.reason)]
+
+
+def _on_listed(state: CoreState, event: ev.Listed, now: Now) -> list[act.Action]:
+    return [act.EndOfStart()]
+
+
+def _on_found(state: CoreState, event: ev.Found, now: Now) -> list[act.Action]:
+    if state.obstacle is not STARTING:
+        return []
+    state.obstacle = None
+    return [act.ShowObstacle(None)]
+
+
+def _on_index_lost(state: CoreState, event: ev.IndexLost, now: Now) -> list[act.Action]:
+    """Ended jobs are read from their folders; the rest is known here."""
+    shown = [*state.jobs.values(), *(run.before or run.job for run in state.runs.values())]
+    shown += [
+        replace(arrival.job, reason=arrival.reason)
+        for arrival in state.arrivals.values()
+        if arrival.recorded and arrival.job is not None
+    ]
+    return [
+        *(act.Show(job) for job in shown),
+        *(
+            act.ShowArrival(arrival.name, arrival.reason, arrival.since)
+            for arrival in state.arrivals.values()
+            if not arrival.recorded and arrival.reason is not None
+        ),
+        act.ShowObstacle(state.obstacle),
+    ]
 
 
 def _on_tick(state: CoreState, event: ev.Tick, now: Now) -> list[act.Action]:
@@ -45,6 +78,9 @@ HANDLERS: dict[type[ev.Event], Handler] = {
     ev.StillLocked: running.on_still_locked,
     ev.Moved: running.on_moved,
     ev.Unmovable: running.on_unmovable,
+    ev.Listed: _on_listed,
+    ev.Found: _on_found,
+    ev.IndexLost: _on_index_lost,
     ev.Frozen: _on_frozen,
     ev.Asked: asking.on_asked,
     ev.Tick: _on_tick,

@@ -186,10 +186,25 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Unmovable:
-    """An ended job's folder cannot be moved now (a viewer may hold it)."""
+    """An ended (or taken back) job's folder cannot be moved now: a viewer may hold it."""
 
     id: int
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The first listing of the start is told completely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that the first listing told has been looked at: the start is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexLost:
+    """The index was deleted and made anew: show everything again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +252,9 @@ Event = (
     | StillLocked
     | Moved
     | Unmovable
+    | Listed
+    | Found
+    | IndexLost
     | Frozen
     | Asked
     | Tick

@@ -112,7 +112,7 @@ def on_vanished(state: CoreState, event: ev.Vanished, now: Now) -> list[act.Acti
         run = state.drop_run(event.id)
         job = run.before or run.job
     elif event.id in state.requeueing:
-        job = state.requeueing.pop(event.id)
+        job = state.requeueing.pop(event.id).action.job
     elif event.id in state.jobs:
         job = state.jobs[event.id]
         state.drop_waiting(event.id)
@@ -190,15 +190,17 @@ def _requeue(
 ) -> list[act.Action]:
     if job.id in state.runs:
         state.drop_run(job.id)
-    state.requeueing[job.id] = job
-    return [act.Requeue(job, place, hold, end_tree)]
+    action = act.Requeue(job, place, hold, end_tree)
+    state.requeueing[job.id] = Ending(action)
+    return [action]
 
 
 def on_requeued(state: CoreState, event: ev.Requeued, now: Now) -> list[act.Action]:
     """It is back in QM_qJobs."""
-    job = state.requeueing.pop(event.id, None)
-    if job is None:
+    requeueing = state.requeueing.pop(event.id, None)
+    if requeueing is None:
         return []
+    job = requeueing.action.job
     job = replace(job, state=State.QUEUED, reason=None, name=event.name, token=None)
     if job.id in state.asked:
         return cancel(state, job, Place.WAITING, Reason("User", "cancelled"), now)
@@ -211,10 +213,10 @@ def on_requeued(state: CoreState, event: ev.Requeued, now: Now) -> list[act.Acti
 
 def on_still_locked(state: CoreState, event: ev.StillLocked, now: Now) -> list[act.Action]:
     """It was to be taken back, and runs after all."""
-    job = state.requeueing.pop(event.id, None)
-    if job is None:
+    requeueing = state.requeueing.pop(event.id, None)
+    if requeueing is None:
         return []
-    job = replace(job, state=State.RUNNING, reason=None)
+    job = replace(requeueing.action.job, state=State.RUNNING, reason=None)
     state.add_run(Run(job, probe_at=now.mono + _PROBE_EVERY / 3))
     return [act.Show(job)]
 
@@ -325,7 +327,7 @@ def on_moved(state: CoreState, event: ev.Moved, now: Now) -> list[act.Action]:
 
 def on_unmovable(state: CoreState, event: ev.Unmovable, now: Now) -> list[act.Action]:
     """Somebody holds the folder: try on; nothing else waits for it."""
-    ending = state.ending.get(event.id)
+    ending = state.ending.get(event.id) or state.requeueing.get(event.id)
     if ending is None:
         return []
     actions = stuck(state, event.id, event.why, now)
@@ -343,7 +345,7 @@ def on_tick(state: CoreState, now: Now) -> list[act.Action]:
         if run.probe_at is not None and run.probe_at <= now.mono:
             run.probe_at = now.mono + _PROBE_EVERY
             actions.append(act.Probe(run.job, run.place))
-    for ending in state.ending.values():
+    for ending in (*state.ending.values(), *state.requeueing.values()):
         if ending.retry_at is not None and ending.retry_at <= now.mono:
             ending.retry_at = None
             actions.append(ending.action)
@@ -362,7 +364,8 @@ def on_tick(state: CoreState, now: Now) -> list[act.Action]:
 def next_wake(state: CoreState) -> float | None:
     """The monotonic time at which :func:`on_tick` has something to do; None: never."""
     times = [run.probe_at for run in state.runs.values() if run.probe_at is not None]
-    times += [e.retry_at for e in state.ending.values() if e.retry_at is not None]
+    moving = (*state.ending.values(), *state.requeueing.values())
+    times += [ending.retry_at for ending in moving if ending.retry_at is not None]
     if state.obstacle_until is not None:
         times.append(state.obstacle_until)
     if state.timers:

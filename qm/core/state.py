@@ -14,6 +14,9 @@ from qm.drops import Settling
 from qm.model import TRANSITIONS, Job, Place, Reason, State
 
 
+STARTING = Reason("Starting", "QM has just started and still looks at what is there")
+
+
 @dataclass(slots=True)
 class Arrival:
     """An entry of QM_qJobs that is no waiting job: it settles, or is settled again."""
@@ -53,9 +56,9 @@ class Run:
 
 @dataclass(slots=True)
 class Ending:
-    """An ended job on its way to its last place."""
+    """A job on its way out of QM_Jobs or QM_qJobs, tried until it arrives."""
 
-    action: act.Finish | act.Close
+    action: act.Finish | act.Close | act.Requeue
     tries: int = 0
     retry_at: float | None = None
 
@@ -87,13 +90,13 @@ class CoreState:
     fingerprints: dict[int, int] = field(default_factory=dict)
     waiting: WaitingQueue = field(default_factory=WaitingQueue)
     runs: dict[int, Run] = field(default_factory=dict)
-    requeueing: dict[int, Job] = field(default_factory=dict)
+    requeueing: dict[int, Ending] = field(default_factory=dict)
     """Jobs on their way back into the queue."""
     ending: dict[int, Ending] = field(default_factory=dict)
     """Jobs that have ended and are being moved to their last place."""
     used: int = 0
     """Processors held by ``runs``."""
-    obstacle: Reason | None = None
+    obstacle: Reason | None = field(default=STARTING)
     obstacle_until: float | None = None
     """When to try again; None: until an event says that it is over."""
     asked: dict[int, list[str]] = field(default_factory=dict)

@@ -44,7 +44,7 @@ _ACCESS_DENIED, _SHARING_VIOLATION, _LOCK_VIOLATION = 5, 32, 33
 _IN_USE = frozenset({_ACCESS_DENIED, _SHARING_VIOLATION, _LOCK_VIOLATION})
 _PATIENCE = 2.0
 _PATIENCE_OF_A_READER = 0.5
-_LONGEST_PAUSE = 0.1
+_LONGEST_PAUSE = 0.05
 _LOCK_AT = 0x7FFF0000
 """The byte that is locked: far behind the text, since nobody can read a locked byte."""
 _DRIVE_REMOTE = 4
@@ -61,6 +61,8 @@ _kernel32.CreateFileW.argtypes = [
     wintypes.HANDLE,
 ]
 _kernel32.CloseHandle.argtypes = [wintypes.HANDLE]
+_kernel32.LockFile.argtypes = [wintypes.HANDLE, *[wintypes.DWORD] * 4]
+_kernel32.UnlockFile.argtypes = [wintypes.HANDLE, *[wintypes.DWORD] * 4]
 
 
 class NotAPlainFile(OSError):
@@ -131,8 +133,7 @@ class Lock:
         fd, self._fd = self._fd, -1
         try:
             # Closing would free it as well, but Windows does not say when.
-            os.lseek(fd, _LOCK_AT, os.SEEK_SET)
-            msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+            _kernel32.UnlockFile(msvcrt.get_osfhandle(fd), _LOCK_AT, 0, 1, 0)
         finally:
             os.close(fd)
 
@@ -312,16 +313,13 @@ class FolderHandle:
         # Not shared for deletion: nobody can put another lock file in its place.
         access = GENERIC_READ | GENERIC_WRITE
         fd = self._open_plain(name, access, _OPEN_ALWAYS, share=_SHARE_READ_WRITE)
-        try:
-            os.lseek(fd, _LOCK_AT, os.SEEK_SET)
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            os.close(fd)
+        if _kernel32.LockFile(msvcrt.get_osfhandle(fd), _LOCK_AT, 0, 1, 0):
+            return Lock(fd)
+        code = ctypes.get_last_error()
+        os.close(fd)
+        if code == _LOCK_VIOLATION:
             return None
-        except OSError:
-            os.close(fd)
-            raise
-        return Lock(fd)
+        raise OSError(0, ctypes.FormatError(code).strip(), self._at(name), code)
 
     def _at(self, name: str) -> str:
         if ":" in name:

@@ -18,23 +18,33 @@ def script_environment(folder: FolderHandle, order: dict[str, Any]) -> dict[str,
     ``order["submit"]`` says that the job came by ``qm submit``: then the
     caller's environment, recorded beside the job, takes the place of ours.
     """
-    env = dict(os.environ)
+    env, submitted_from = dict(os.environ), None
     if order["submit"]:
-        env = _submitted(folder) or env
+        caller, submitted_from = _submitted(folder)
+        env = caller or env
     env.update(order["env"])
+    if submitted_from is not None:
+        env["QM_SUBMIT_DIR"] = submitted_from
+        for name in ("SLURM_SUBMIT_DIR", "PBS_O_WORKDIR"):
+            if name in order["env"]:
+                env[name] = submitted_from
     # Last on the path: `python` is there even where only `python3` is installed.
     env["PATH"] = os.pathsep.join([env.get("PATH") or os.defpath, order["shims"]])
-    env["PWD"] = order["cwd"] or folder.path
+    env["PWD"] = os.path.join(folder.path, order["cwd"]) if order["cwd"] else folder.path
     return env
 
 
-def _submitted(folder: FolderHandle) -> dict[str, str] | None:
+def _submitted(folder: FolderHandle) -> tuple[dict[str, str] | None, str | None]:
+    """The caller's environment and folder as ``qm submit`` recorded them."""
     try:
         with folder.sub(OWN) as records:
             data = records.read("submit.json", _LIMIT)
-        env = json.loads(data or b"{}").get("env")
-    except (OSError, ValueError):
-        return None
-    if not isinstance(env, dict):
-        return None
-    return {str(k): str(v) for k, v in env.items() if "=" not in k and "\0" not in f"{k}{v}"}
+        record = json.loads(data or b"{}")
+        env, cwd = record.get("env"), record.get("cwd")
+    except (OSError, ValueError, AttributeError):
+        return None, None
+    known = None
+    if isinstance(env, dict):
+        pairs = ((str(name), str(value)) for name, value in env.items())
+        known = {n: v for n, v in pairs if n and "=" not in n and "\0" not in n + v}
+    return known, cwd if isinstance(cwd, str) else None

@@ -1,0 +1,6 @@
+"""What waits, runs and has ended, with reasons: read from the index, else from the folders."""
+
+from qm.view.entries import Entry, View
+from qm.view.load import find, load, locate, target_of
+
+__all__ = ["Entry", "View", "find", "load", "locate", "target_of"]

@@ -1,0 +1,104 @@
+"""Load the view from wherever it can be read just now; find one job."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Mapping
+
+from qm.control.client import manager_runs
+from qm.errors import NoSuchJob
+from qm.folders.layout import Layout
+from qm.identity import Identity
+from qm.index import Row, reading
+from qm.model import Place, Reason
+from qm.names import shown
+from qm.view.by_folders import Spot, by_spot, entries_by_folders
+from qm.view.by_index import Facts, entries_by_index, facts_of, find_by_index, is_id
+from qm.view.entries import NOT_RUNNING, Entry, View, in_order, plain
+
+_NO_INDEX = Reason("Indexing", "QM is making its index anew; ask again in a moment")
+
+
+def load(layout: Layout, since: str | None) -> View:
+    """Everything that waits, runs or arrives, and what ended since this UTC time (None: ever).
+
+    A running manager's index is believed. Without a manager, or while its
+    index is missing, damaged or not yet complete, the folders are read.
+    """
+    running = manager_runs(layout)
+    if running:
+        try:
+            with reading(layout.index_file) as index:
+                facts = facts_of(index)
+                if facts is not None:
+                    return View(in_order(entries_by_index(index, layout, facts, since)), True)
+        except sqlite3.Error:
+            pass  # Deleted or damaged: the manager makes it anew.
+    return _from_folders(layout, since, running)
+
+
+def find(layout: Layout, target: str) -> Entry:
+    """The job of this id, name or path; an arriving entry by its name or path.
+
+    Of several jobs of one name it is the newest that has not ended, else the
+    newest. Raises NoSuchJob.
+    """
+    name = plain(target_of(target))
+    running = manager_runs(layout)
+    if running:
+        try:
+            with reading(layout.index_file) as index:
+                facts: Facts | None = facts_of(index)
+                if facts is not None:
+                    return _or_none_such(find_by_index(index, layout, facts, name), target)
+        except sqlite3.Error:
+            pass  # As above.
+    return _or_none_such(_choose(_from_folders(layout, None, running).entries, name), target)
+
+
+def target_of(target: str) -> str:
+    """The id or name that a person means: of a path, which shells complete, its last part."""
+    separators = {os.sep, os.altsep or os.sep}
+    if not separators & set(target):
+        return target
+    return os.path.basename(os.path.normpath(target)) or target
+
+
+def locate(layout: Layout, entry: Entry) -> str | None:
+    """The path of the entry's folder now, wherever it was moved meanwhile; None: it is gone."""
+    if entry.place is None:
+        return None
+    place = Place(entry.place)
+    if entry.inode is None:
+        path = layout.path(place, entry.name)
+        return path if os.path.lexists(path) else None
+    found = layout.find(Identity(0, entry.inode), entry.name, place)
+    return None if found is None else layout.path(*found)
+
+
+def _from_folders(layout: Layout, since: str | None, running: bool) -> View:
+    known: Mapping[Spot, Row] = {}
+    if not running:
+        try:
+            with reading(layout.index_file) as index:
+                known = by_spot(index.rows())
+        except sqlite3.Error:
+            pass  # It saves time, no more.
+    why = _NO_INDEX if running else NOT_RUNNING
+    return View(in_order(entries_by_folders(layout, known, since, why)), running)
+
+
+def _choose(entries: tuple[Entry, ...], target: str) -> Entry | None:
+    if is_id(target):
+        for entry in entries:
+            if entry.id == int(target):
+                return entry
+    named = [entry for entry in entries if entry.name == target]
+    return max(named, key=lambda e: (e.ended is None, e.id or 0), default=None)
+
+
+def _or_none_such(entry: Entry | None, target: str) -> Entry:
+    if entry is None:
+        raise NoSuchJob(f"there is no job {shown(target)}", "`qm list --all` shows every job.")
+    return entry

@@ -1,0 +1,121 @@
+"""File events by watchdog: they only wake. Everything works without them."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import BaseObserver
+
+log = logging.getLogger("qm.watch")
+
+_GROUPERS = (
+    ("watchdog.observers.inotify_move_event_grouper", "InotifyMoveEventGrouper"),
+    ("watchdog.observers.inotify_buffer", "InotifyBuffer"),
+)
+_GROUPER_DELAY = 0.02
+_TIMEOUT = 0.1
+
+Changed = Callable[[str, bool], None]
+"""Called with a name in the watched folder ('': list it), and whether it had a dot-name."""
+
+
+def shorten_grouping() -> bool:
+    """Let a rename out of the folder not hold back the events behind it for half a second.
+
+    watchdog keeps an unpaired "moved from" event on Linux, to pair it with
+    its "moved to"; each of our claims is such a one. True if it was found.
+    """
+    for module, name in _GROUPERS:
+        try:
+            grouper = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError):
+            continue
+        if hasattr(grouper, "delay"):
+            grouper.delay = _GROUPER_DELAY
+            return True
+    return False
+
+
+class Watch:
+    """Watches one folder, not what is inside its folders."""
+
+    def __init__(self, path: str, changed: Changed) -> None:
+        self._path = path
+        self._changed = changed
+        self._observer: BaseObserver | None = None
+        self._root: tuple[int, int] | None = None
+        self.trouble: str | None = None
+        """Why there are no events, for a person; None while there are."""
+
+    def start(self) -> None:
+        """Begin; where that is not possible, :attr:`trouble` says why and polling must do."""
+        self.stop()
+        try:
+            from watchdog.observers import Observer
+
+            shorten_grouping()
+            status = os.stat(self._path)
+            # The Windows emitter delivers only after a silence of this time.
+            observer = Observer(timeout=_TIMEOUT)
+            observer.schedule(_handler(self._changed, self._path), self._path, recursive=False)
+            observer.start()
+        except Exception as error:
+            # No inotify instance or watch left, no watchdog, an odd file system.
+            self.trouble = f"no file events: {error}; the folder is polled"
+            log.warning("%s", self.trouble)
+            return
+        self._observer = observer
+        self._root = (status.st_dev, status.st_ino)
+        self.trouble = None
+
+    def supervise(self) -> None:
+        """Start anew where a thread died or the folder was replaced."""
+        try:
+            status = os.stat(self._path)
+        except OSError:
+            return
+        observer = self._observer
+        alive = (
+            observer is not None
+            and observer.is_alive()
+            and all(emitter.is_alive() for emitter in observer.emitters)
+            and bool(observer.emitters)
+        )
+        if not alive or self._root != (status.st_dev, status.st_ino):
+            self.start()
+
+    def stop(self) -> None:
+        """End the threads."""
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            observer.join(2.0)
+
+
+def _handler(changed: Changed, root: str) -> Any:
+    from watchdog.events import FileSystemEvent, FileSystemEventHandler
+
+    class Handler(FileSystemEventHandler):
+        """An exception in here would end watchdog's thread for good."""
+
+        def on_any_event(self, event: FileSystemEvent) -> None:
+            try:
+                if event.event_type in ("opened", "closed", "closed_no_write", "deleted"):
+                    return
+                if os.fsdecode(event.src_path) == root:
+                    # Some systems tell only that something in the folder changed.
+                    changed("", False)
+                    return
+                source = os.path.basename(os.fsdecode(event.src_path))
+                target = os.path.basename(os.fsdecode(event.dest_path)) if event.dest_path else ""
+                moved = event.event_type == "moved" and bool(source)
+                changed(target or source, moved and source.startswith("."))
+            except Exception:
+                log.exception("a file event could not be understood")
+
+    return Handler()
