@@ -226,7 +226,6 @@ def on_supervisor_gone(state: CoreState, event: ev.SupervisorGone, now: Now) -> 
     run = state.runs.get(event.id)
     if run is None or run.job.token != event.token:
         return []
-    run.watched = False
     run.probe_at = now.mono + _PROBE_EVERY
     return [act.Probe(run.job, run.place)]
 

@@ -48,6 +48,12 @@ class Finisher:
             return [ev.Unmovable(action.job.id, f"{error.strerror}") for action in batch]
         return [self._move(action.job, action.place, Place.DONE) for action in batch]
 
+    def record_vanished(self, job: Job) -> None:
+        """A job whose folder a person took away while it ran: only history and index know."""
+        with contextlib.suppress(OSError):
+            self.history.append([job], vanished=True)
+        self.index.put(row_of(job, vanished=True))
+
     def _move(self, job: Job, first: Place, to: Place, wanted: str | None = None) -> FinishEnd:
         found = self.layout.find(job.identity, job.name, first)
         if found is None:

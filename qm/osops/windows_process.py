@@ -25,6 +25,7 @@ from qm.osops.windows_names import is_verbatim
 _CREATE_SUSPENDED = 0x4
 # All of PROCESS_TERMINATE, SET_QUOTA, SUSPEND_RESUME, QUERY_LIMITED_INFORMATION, SYNCHRONIZE.
 _PROCESS_RIGHTS = 0x1 | 0x100 | 0x800 | 0x1000 | 0x100000
+_QUERY_LIMITED_INFORMATION = 0x1000
 _SYNCHRONIZE = 0x100000
 _INFINITE = 0xFFFFFFFF
 _LONGEST_WAIT_MS = _INFINITE - 1
@@ -49,6 +50,12 @@ _kernel32.CreateEventW.argtypes = [
 ]
 _kernel32.SetEvent.argtypes = [wintypes.HANDLE]
 _kernel32.CloseHandle.argtypes = [wintypes.HANDLE]
+_kernel32.QueryFullProcessImageNameW.argtypes = [
+    wintypes.HANDLE,
+    wintypes.DWORD,
+    ctypes.c_wchar_p,
+    ctypes.c_void_p,
+]
 _kernel32.WaitForSingleObject.argtypes = [wintypes.HANDLE, wintypes.DWORD]
 _kernel32.WaitForMultipleObjects.argtypes = [
     wintypes.DWORD,
@@ -208,7 +215,9 @@ class ScriptProcess:
 
     def survivors(self) -> list[int]:
         """Processes of the job that are left beside the script."""
-        return [pid for pid in self._job.pids() if pid != self.pid]
+        others = [pid for pid in self._job.pids() if pid != self.pid]
+        # The system's own process behind a console goes a moment after its last user.
+        return [pid for pid in others if ntpath.basename(_image(pid)).lower() != "conhost.exe"]
 
     def ask_to_end(self) -> None:
         """Ctrl+Break to the script's process group, where it can be sent; else nothing.
@@ -255,6 +264,8 @@ def _check_command(command: str) -> None:
 
 
 def _check_place(place: str) -> None:
+    if not os.path.isdir(native(place)):
+        raise FileNotFoundError(errno.ENOENT, "No such folder", place)
     # cmd.exe itself would go to the Windows folder instead, and run the script there.
     if is_verbatim(native(place)):
         raise OSError(
@@ -274,6 +285,20 @@ def _with_needed(env: Mapping[str, str]) -> dict[str, str]:
     for name, value in env.items():
         whole[name.upper()] = (name, value)
     return dict(whole.values())
+
+
+def _image(pid: int) -> str:
+    """The program file that process ``pid`` runs, or '' where that cannot be known."""
+    handle = _kernel32.OpenProcess(_QUERY_LIMITED_INFORMATION, False, pid)
+    if not handle:
+        return ""
+    try:
+        name = ctypes.create_unicode_buffer(1024)
+        size = wintypes.DWORD(len(name))
+        found = _kernel32.QueryFullProcessImageNameW(handle, 0, name, ctypes.byref(size))
+        return name.value if found else ""
+    finally:
+        _kernel32.CloseHandle(handle)
 
 
 def signal_name(number: int) -> str:

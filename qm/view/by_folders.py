@@ -42,14 +42,25 @@ def entries_by_folders(
     index knows. ``why`` is the reason of everything that waits or arrives.
     """
     adopt = was_moved(layout)
-    entries = []
+    rows: dict[int, Row] = {}
+    entries, copies = [], []
     for place in Place:
         for found in _listing(layout, place):
             row = _row_of(found, place, known, adopt)
-            if row is not None and (row.ended is None or since is None or row.ended >= since):
-                entries.append(entry_of(row, layout, why if waits_for_its_turn(row) else None))
-            elif row is None and place is Place.WAITING:
+            if row is not None:
+                rows[row.id] = row
+            elif place is Place.WAITING:
                 entries.append(_arriving(found, layout, why))
+            elif place is not Place.RUNNING:
+                copies.append((found, place))
+    for found, place in copies:
+        # A folder restored from a backup keeps its id, a copy of a job that is there does not.
+        row = _read(found, place, adopt=True)
+        if row is not None:
+            rows.setdefault(row.id, row)
+    for row in rows.values():
+        if row.ended is None or since is None or row.ended >= since:
+            entries.append(entry_of(row, layout, why if waits_for_its_turn(row) else None))
     return entries
 
 
@@ -82,12 +93,15 @@ def _row_of(
     # What runs without a manager may have ended since: its records say so.
     if remembered is not None and place is not Place.RUNNING:
         return remembered
+    return _read(found, place, adopt=adopt) or remembered
+
+
+def _read(found: os.DirEntry[str], place: Place, *, adopt: bool) -> Row | None:
     try:
-        return row_from_records(
-            read_records(found.path, found.name), found.name, place, adopt=adopt
-        )
+        records = read_records(found.path, found.name)
     except OSError:
-        return remembered
+        return None
+    return row_from_records(records, found.name, place, adopt=adopt)
 
 
 def _is_same(found: os.DirEntry[str], row: Row) -> bool:

@@ -1,0 +1,135 @@
+"""The program ``qm``: its options and commands, and how an error ends it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from qm import __version__
+from qm.cli.session import Session
+from qm.errors import QMError
+
+COMMANDS = {
+    "init": "qm.cli.running:init",
+    "serve": "qm.cli.running:serve",
+    "status": "qm.cli.running:status",
+    "submit": "qm.cli.submitting:submit",
+    "check": "qm.cli.submitting:check",
+    "list": "qm.cli.looking:list_jobs",
+    "show": "qm.cli.looking:show",
+    "why": "qm.cli.looking:why",
+    "logs": "qm.cli.looking:logs",
+    "kill": "qm.cli.acting:kill",
+    "hold": "qm.cli.acting:hold",
+    "release": "qm.cli.acting:release",
+    "rm": "qm.cli.acting:rm",
+    "doctor": "qm.cli.running:doctor",
+    "demo": "qm.cli.running:demo",
+}
+"""Each command's function, imported when it is called."""
+
+_INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """The commands of the table above, in its order."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The one of this name; its module is imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), function)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The configuration file, instead of the usual QMserv.cfg.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The QM_FOLDER to work on, instead of the configured one.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show a traceback where something fails.")
+@click.version_option(__version__, prog_name="qm")
+@click.pass_context
+def qm(ctx: click.Context, config_file: Path | None, folder: Path | None, verbose: bool) -> None:
+    """QM runs jobs that are folders: copy one into QM_qJobs, and find it in QM_dJobs
+    when it has run. These commands look at the queue and do what folders cannot.
+    """
+    ctx.obj = Session(config_file, folder)
+
+
+def main() -> None:
+    """Run the command line of this process, and end it with the exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command line; returns the exit code.
+
+    Errors go to stderr as ``qm: what is wrong``, with a traceback only with -v.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks shall not end a listing.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = qm.main(list(arguments), prog_name="qm", standalone_mode=False)
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter shall not complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if _wants_traceback(arguments):
+            import traceback
+
+            traceback.print_exc()
+        return _complain(error)
+    return code if isinstance(code, int) else 0
+
+
+def _wants_traceback(arguments: Sequence[str]) -> bool:
+    """True if -v stands among the options before the command."""
+    before = []
+    for argument in arguments:
+        if argument in COMMANDS:
+            break
+        before.append(argument)
+    return "-v" in before or "--verbose" in before
+
+
+def _complain(error: Exception) -> int:
+    if isinstance(error, QMError):
+        print(f"qm: {error}", file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, OSError):
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        print(f"qm: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+    print(f"qm: {type(error).__name__}: {error}", file=sys.stderr)
+    print("  This is a mistake in QM; `qm -v …` shows where.", file=sys.stderr)
+    return 1

@@ -1,0 +1,1 @@
+"""One thread owns the state; workers carry effects out and post what came of them."""

@@ -1,0 +1,185 @@
+"""Requests: what comes in as files, what goes out as answers, and jobs that have ended."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from qm.control.requests import open_requests, sweep, write_answer
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.effects.finish import flush, remove_to_trash
+from qm.folders.layout import Layout
+from qm.index import Index, Row, reading
+from qm.model import Place
+from qm.names import shown
+from qm.osops import FolderHandle
+from qm.records import LIMIT, RecordError, decode
+
+log = logging.getLogger("qm.requests")
+
+ControlAction = act.Answer | act.Remove | act.AnswerEnded
+_SWEEP_EVERY = 600.0
+
+
+class ControlWork:
+    """Answers requests. An answer is given when the index shows what it says."""
+
+    def __init__(self, layout: Layout, index: Index) -> None:
+        self._layout = layout
+        self._index = index
+
+    def __call__(self, actions: Sequence[ControlAction]) -> list[ev.Event]:
+        flush(self._index)
+        for action in actions:
+            try:
+                if isinstance(action, act.Remove):
+                    self._remove(action)
+                elif isinstance(action, act.AnswerEnded):
+                    self._answer_ended(action)
+                else:
+                    self._answer(action.request, action.ok, action.data)
+            except OSError as error:
+                log.warning("request %s: %s", action.request, error)
+                self._answer(action.request, False, {"error": f"QM could not do it: {error}"})
+        return []
+
+    @staticmethod
+    def failed(action: ControlAction, error: Exception) -> ev.Event | None:
+        """A broken answer hurts nobody but its client, which times out."""
+        return None
+
+    def _answer(self, request: str, ok: bool, data: dict[str, object]) -> None:
+        with contextlib.suppress(OSError):
+            write_answer(self._layout.requests, request, ok, data)
+
+    def _find(self, target: str) -> list[Row]:
+        by_id = target.isascii() and target.isdigit()
+        where = "id=?" if by_id else "name=?"
+        arguments: tuple[object] = (int(target) if by_id else target,)
+        try:
+            with reading(self._layout.index_file) as index:
+                return index.rows(f"ended IS NOT NULL AND {where}", arguments, "ORDER BY id DESC")
+        except sqlite3.Error:
+            return []
+
+    def _answer_ended(self, action: act.AnswerEnded) -> None:
+        rows = self._find(action.target)
+        if not rows:
+            error = f"there is no job {shown(action.target)}"
+            data: dict[str, object] = {"error": error, "hint": "`qm list --all` shows all jobs."}
+        else:
+            row = rows[0]
+            data = {
+                "error": f"job {row.id} ({row.name}) had ended already: {row.state}",
+                "id": row.id,
+                "name": row.name,
+                "state": row.state,
+                "reason": row.reason,
+            }
+        self._answer(action.request, False, data)
+
+    def _remove(self, action: act.Remove) -> None:
+        removed: list[dict[str, object]] = []
+        for target in action.targets:
+            rows = [row for row in self._find(target) if row.place is not None]
+            if len(rows) > 1:
+                ids = ", ".join(str(row.id) for row in rows[:10])
+                text = f"{shown(target)} is the name of {len(rows)} ended jobs"
+                data: dict[str, object] = {"error": text, "hint": f"Say which: {ids}."}
+                self._answer(action.request, False, data)
+                return
+            done = self._trash(rows[0], action.request) if rows else None
+            done = done or self._removed_before(target, action.request)
+            if done is None:
+                hint = "`qm list --all` shows all jobs."
+                data = {"error": f"there is no ended job {shown(target)}", "hint": hint}
+                self._answer(action.request, False, data)
+                return
+            removed.append(done)
+        flush(self._index)
+        self._answer(action.request, True, {"removed": removed})
+
+    def _trash(self, row: Row, request: str) -> dict[str, object] | None:
+        assert row.place is not None
+        try:
+            trashed = remove_to_trash(self._layout, Place(row.place), row.name, request)
+        except FileNotFoundError:
+            return None
+        self._index.remove(row.id)
+        return {"id": row.id, "name": row.name, "trash": trashed}
+
+    def _removed_before(self, target: str, request: str) -> dict[str, object] | None:
+        """Removed for this very request, before a crash took the answer."""
+        for name in os.listdir(self._layout.trash):
+            path = os.path.join(self._layout.trash, name, ".qm")
+            try:
+                with FolderHandle.open(path) as own:
+                    record = decode(own.read("removed", LIMIT) or b"")
+            except (OSError, RecordError):
+                continue
+            if record.get("request") == request:
+                return {"id": None, "name": target, "trash": name}
+        return None
+
+
+class RequestReader(threading.Thread):
+    """Looks for requests when woken, and every ``poll`` seconds where the folder changed."""
+
+    def __init__(self, folder: str, poll: float, post: Callable[[ev.Event], None]) -> None:
+        super().__init__(name="qm-requests", daemon=True)
+        self._folder = folder
+        self._poll = poll
+        self._post = post
+        self._wake = threading.Event()
+        self._ended = False
+        self._known: set[str] = set()
+        self._stamp = 0
+
+    def wake(self, name: str, from_hidden: bool) -> None:
+        """A file event came."""
+        if not name.endswith(".answer"):
+            self._wake.set()
+
+    def stop(self) -> None:
+        """End soon."""
+        self._ended = True
+        self._wake.set()
+
+    def run(self) -> None:
+        """Until stopped."""
+        sweep_at = 0.0
+        while not self._ended:
+            if time.monotonic() >= sweep_at:
+                sweep_at = time.monotonic() + _SWEEP_EVERY
+                with contextlib.suppress(OSError):
+                    sweep(self._folder)
+            try:
+                self._look()
+            except OSError as error:
+                log.warning("requests cannot be read: %s", error)
+            self._wake.wait(self._poll)
+            self._wake.clear()
+
+    def _look(self) -> None:
+        stamp = os.stat(self._folder).st_mtime_ns
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        found = open_requests(self._folder, self._known, time.time())
+        for request in found:
+            self._known.add(request.id)
+            log.info("%s asks: %s %s", request.who, request.verb, " ".join(request.targets))
+            self._post(
+                ev.Asked(
+                    request.id, request.verb, request.targets, shown(request.who), request.grace
+                )
+            )
+        if len(self._known) > 10_000:
+            # Answered long ago: their files are gone.
+            self._known = {request.id for request in found}

@@ -1,0 +1,163 @@
+"""Which worker carries out which action, and how its functions are called."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+from itertools import groupby
+
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.effects.accept import accept
+from qm.effects.claim import Claimer, probe, take_back
+from qm.effects.finish import Finisher
+from qm.folders.inspect import Inspector
+from qm.folders.layout import Layout
+from qm.inspection import Inspection, Kind
+from qm.jobdir import own_folder, write_hold, write_kill
+from qm.model import Place, Reason
+from qm.osops import end_carriers
+from qm.statefile import StateFile
+from qm.systems.local import LocalSystem
+
+log = logging.getLogger("qm.effects")
+
+_TREE_PATIENCE = 20.0
+
+DropAction = act.Inspect | act.Accept | act.SaveState | act.EndOfStart
+ClaimAction = act.Claim | act.Requeue | act.Probe | act.SetHold | act.Stop
+EndAction = act.Finish | act.Close | act.Forget
+
+
+class DropWork:
+    """Looks at drops and writes their first records."""
+
+    def __init__(
+        self, layout: Layout, inspector: Inspector, state_file: StateFile, boot: str
+    ) -> None:
+        self._layout = layout
+        self._inspector = inspector
+        self._state_file = state_file
+        self._boot = boot
+
+    def __call__(self, actions: Sequence[DropAction]) -> list[ev.Event]:
+        events: list[ev.Event] = []
+        # One write of state.json for all ids of the moment, before the first record uses one.
+        saves = [action.next_id for action in actions if isinstance(action, act.SaveState)]
+        if saves:
+            self._state_file.save(max(saves))
+        for action in actions:
+            if isinstance(action, act.Inspect):
+                seen = self._inspector.inspect(action.name, known=action.known)
+                events.append(ev.Inspected(seen))
+            elif isinstance(action, act.Accept):
+                events.append(accept(self._layout, action, self._boot))
+            elif isinstance(action, act.EndOfStart):
+                events.append(ev.Found())
+        return events
+
+    @staticmethod
+    def failed(action: DropAction, error: Exception) -> ev.Event | None:
+        """What becomes of an action whose effect broke."""
+        if isinstance(action, act.Accept):
+            return ev.NotAccepted(action.job.id, False, Reason("Stuck", f"QM failed: {error}"))
+        if isinstance(action, act.Inspect):
+            return ev.Inspected(Inspection(action.name, Kind.FOLDER, problem=str(error)))
+        return ev.Found() if isinstance(action, act.EndOfStart) else None
+
+
+class ClaimWork:
+    """Moves jobs between QM_qJobs and QM_Jobs, and sets marks."""
+
+    def __init__(
+        self, layout: Layout, claimer: Claimer, system: LocalSystem, boot: str, *, sync: bool
+    ) -> None:
+        self._layout = layout
+        self._claimer = claimer
+        self._system = system
+        self._boot = boot
+        self._sync = sync
+
+    def __call__(self, actions: Sequence[ClaimAction]) -> list[ev.Event]:
+        events: list[ev.Event] = []
+        for kind, group in groupby(actions, key=type):
+            if kind is act.Claim:
+                claims = [action for action in group if isinstance(action, act.Claim)]
+                events.extend(self._claimer.claim(claims))
+                continue
+            for action in group:
+                event = self._one(action)
+                if event is not None:
+                    events.append(event)
+        return events
+
+    def _one(self, action: ClaimAction) -> ev.Event | None:
+        try:
+            if isinstance(action, act.Requeue):
+                if action.end_tree and action.job.token:
+                    end_carriers(action.job.token, patience=_TREE_PATIENCE)
+                token = secrets.token_hex(16)
+                return take_back(self._layout, action, self._boot, token, sync=self._sync)
+            if isinstance(action, act.Probe):
+                return probe(self._layout, action)
+            if isinstance(action, act.SetHold):
+                return self._set_hold(action)
+            if isinstance(action, act.Stop):
+                self._stop(action)
+        except OSError as error:
+            log.warning("%s of job %d: %s", type(action).__name__, action.job.id, error)
+            return self.failed(action, error)
+        return None
+
+    def _set_hold(self, action: act.SetHold) -> ev.Event:
+        path = self._layout.path(Place.WAITING, action.job.name)
+        with own_folder(path) as own:
+            write_hold(own, action.reason)
+        return ev.Held(action.job.id, action.reason, action.request)
+
+    def _stop(self, action: act.Stop) -> None:
+        job = action.job
+        found = self._layout.find(job.identity, job.name, action.place)
+        if found is not None:
+            with own_folder(self._layout.path(*found)) as own:
+                write_kill(own, job, action.reason, action.grace, action.request)
+        if job.token is not None:
+            self._system.look(job.token)
+
+    @staticmethod
+    def failed(action: ClaimAction, error: Exception) -> ev.Event | None:
+        """What becomes of an action whose effect broke."""
+        if isinstance(action, act.Claim):
+            return ev.Unclaimable(action.job.id, Reason("Stuck", f"QM failed: {error}"))
+        if isinstance(action, act.Requeue):
+            return ev.Unmovable(action.job.id, f"it cannot be put back: {error}")
+        return None
+
+
+class EndWork:
+    """Brings ended jobs to their last place."""
+
+    def __init__(self, finisher: Finisher) -> None:
+        self._finisher = finisher
+
+    def __call__(self, actions: Sequence[EndAction]) -> list[ev.Event]:
+        events: list[ev.Event] = []
+        for kind, group in groupby(actions, key=type):
+            if kind is act.Finish:
+                finishes = [action for action in group if isinstance(action, act.Finish)]
+                events.extend(self._finisher.finish(finishes))
+                continue
+            for action in group:
+                if isinstance(action, act.Close):
+                    events.append(self._finisher.close(action))
+                elif isinstance(action, act.Forget):
+                    self._finisher.record_vanished(action.job)
+        return events
+
+    @staticmethod
+    def failed(action: EndAction, error: Exception) -> ev.Event | None:
+        """What becomes of an action whose effect broke."""
+        if isinstance(action, act.Forget):
+            return None
+        return ev.Unmovable(action.job.id, f"QM failed: {error}")

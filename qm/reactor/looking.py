@@ -1,0 +1,123 @@
+"""Threads that look: at QM_qJobs, at the folders of ended jobs, and at the index itself."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from qm.core import events as ev
+from qm.effects.listing import Lister
+from qm.effects.reconcile import Librarian
+from qm.index import Index
+from qm.watch import Watch
+
+log = logging.getLogger("qm.looking")
+
+Post = Callable[[ev.Event], None]
+_SHARE = 20.0
+_MEND_AFTER = 5.0
+
+
+class QueueWatcher(threading.Thread):
+    """Lists QM_qJobs: when an event or a stat says so, and every ``rescan`` seconds."""
+
+    def __init__(
+        self, lister: Lister, watch: Watch, poll: float, rescan: float, post: Post
+    ) -> None:
+        super().__init__(name="qm-queue-watcher", daemon=True)
+        self._lister = lister
+        self._watch = watch
+        self._poll = poll
+        self._rescan = rescan
+        self._post = post
+        self._wake = threading.Event()
+        self._hints: deque[tuple[str, bool]] = deque(maxlen=100_000)
+        self._ended = False
+
+    def wake(self, name: str, from_hidden: bool) -> None:
+        """A file event came; it may name an entry."""
+        self._hints.append((name, from_hidden))
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End soon."""
+        self._ended = True
+        self._wake.set()
+
+    def run(self) -> None:
+        """Until stopped. The first listing was made by whoever started this thread."""
+        listed, cost, missing_since = time.monotonic(), 0.0, 0.0
+        while not self._ended:
+            self._wake.wait(self._poll)
+            self._wake.clear()
+            self._take_hints()
+            now = time.monotonic()
+            overdue = now - listed >= self._rescan
+            if overdue:
+                self._watch.supervise()
+            # A large queue is listed less often: events name what came, one stat each.
+            if overdue or (now - listed >= _SHARE * cost and self._lister.changed()):
+                events = self._lister.look()
+                listed = time.monotonic()
+                cost = listed - now
+                for event in events:
+                    self._post(event)
+                gone = any(isinstance(e, ev.Frozen) and e.reason is not None for e in events)
+                missing_since = (missing_since or now) if gone else 0.0
+                if missing_since and now - missing_since > _MEND_AFTER:
+                    with contextlib.suppress(OSError):
+                        self._lister.mend()
+
+    def _take_hints(self) -> None:
+        while self._hints:
+            name, from_hidden = self._hints.popleft()
+            for event in self._lister.hint(name, from_hidden=from_hidden):
+                self._post(event)
+
+
+class IndexKeeper(threading.Thread):
+    """Writes the index a moment after something changed, and makes a lost one anew."""
+
+    def __init__(
+        self, index: Index, librarian: Librarian, rescan: float, post: Post, *, rebuild: bool
+    ) -> None:
+        super().__init__(name="qm-index", daemon=True)
+        self._index = index
+        self._librarian = librarian
+        self._rescan = rescan
+        self._post = post
+        self._rebuild = rebuild
+        self._ended = threading.Event()
+
+    def stop(self) -> None:
+        """End soon."""
+        self._ended.set()
+
+    def run(self) -> None:
+        """Until stopped."""
+        reconcile_at = 0.0
+        failures = 0
+        while not self._ended.wait(0.05 if self._index.dirty else 0.25):
+            try:
+                if self._index.is_lost() or failures > 20:
+                    log.warning("the index is lost: made anew from folders and records")
+                    self._index.make_anew()
+                    self._rebuild, failures = True, 0
+                    self._post(ev.IndexLost())
+                if self._rebuild:
+                    self._librarian.rebuild()
+                    self._rebuild = False
+                self._index.flush()
+                now = time.monotonic()
+                if now >= reconcile_at:
+                    took = self._librarian.reconcile()
+                    reconcile_at = time.monotonic() + max(self._rescan, _SHARE * took)
+                failures = 0
+            except (sqlite3.Error, OSError) as error:
+                failures += 1
+                log.warning("the index cannot be written: %s", error)
