@@ -12,106 +12,37 @@ assert sys.platform == "win32"
 
 import ctypes
 import errno
-import msvcrt
 import os
 import stat
-import time
-from collections.abc import Callable
-from ctypes import wintypes
 from types import TracebackType
-from typing import TypeVar
 
 from qm.identity import Identity
-from qm.osops import windows_names
+from qm.osops.windows_handles import (
+    APPEND,
+    CREATE_ALWAYS,
+    CREATE_NEW,
+    GENERIC_READ,
+    GENERIC_WRITE,
+    OPEN_ALWAYS,
+    OPEN_EXISTING,
+    PATIENCE_OF_A_READER,
+    SHARE_ALL,
+    SHARE_READ_WRITE,
+    is_link,
+    lock_file,
+    native,
+    open_fd,
+    patiently,
+    unlock_file,
+)
 
-_T = TypeVar("_T")
-
-GENERIC_READ = 0x80000000
-GENERIC_WRITE = 0x40000000
-FILE_READ_ATTRIBUTES = 0x80
-SHARE_READ = 1
-SHARE_ALL = 7
-OPEN_EXISTING = 3
-_CREATE_NEW, _CREATE_ALWAYS, _OPEN_ALWAYS = 1, 2, 4
-_SHARE_READ_WRITE = 3
-# Without FILE_WRITE_DATA the system itself puts every write at the end, also
-# the writes of a child that inherits the handle.
-_APPEND = 0x120116 & ~0x2 | FILE_READ_ATTRIBUTES
-_NAME_SURROGATE = 0x20000000
-_INVALID_HANDLE = ctypes.c_void_p(-1).value
-
-_ACCESS_DENIED, _SHARING_VIOLATION, _LOCK_VIOLATION = 5, 32, 33
-_IN_USE = frozenset({_ACCESS_DENIED, _SHARING_VIOLATION, _LOCK_VIOLATION})
-_PATIENCE = 2.0
-_PATIENCE_OF_A_READER = 0.5
-_LONGEST_PAUSE = 0.05
-_LOCK_AT = 0x7FFF0000
-"""The byte that is locked: far behind the text, since nobody can read a locked byte."""
 _DRIVE_REMOTE = 4
 
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-_kernel32.CreateFileW.restype = wintypes.HANDLE
-_kernel32.CreateFileW.argtypes = [
-    wintypes.LPCWSTR,
-    wintypes.DWORD,
-    wintypes.DWORD,
-    ctypes.c_void_p,
-    wintypes.DWORD,
-    wintypes.DWORD,
-    wintypes.HANDLE,
-]
-_kernel32.CloseHandle.argtypes = [wintypes.HANDLE]
-_kernel32.LockFile.argtypes = [wintypes.HANDLE, *[wintypes.DWORD] * 4]
-_kernel32.UnlockFile.argtypes = [wintypes.HANDLE, *[wintypes.DWORD] * 4]
 
 
 class NotAPlainFile(OSError):
     """A record's name is taken by a link, a pipe, a device or a folder."""
-
-
-def native(path: str) -> str:
-    r"""``path`` as the system reads it rightly: some names and lengths need ``\\?\``."""
-    return windows_names.native(path, os.getcwd())
-
-
-def open_handle(path: str, access: int, share: int, disposition: int, flags: int = 0) -> int:
-    """CreateFileW: a handle that no child inherits; OSError with the path where refused."""
-    handle = _kernel32.CreateFileW(native(path), access, share, None, disposition, flags, None)
-    if handle == _INVALID_HANDLE:
-        code = ctypes.get_last_error()
-        raise OSError(0, ctypes.FormatError(code).strip(), path, code)
-    return int(handle)
-
-
-def close_handle(handle: int) -> None:
-    """CloseHandle, for what :func:`open_handle` opened."""
-    _kernel32.CloseHandle(handle)
-
-
-def is_link(status: os.stat_result) -> bool:
-    """True for a symbolic link or a junction; a cloud file is a reparse point, but no link."""
-    return stat.S_ISLNK(status.st_mode) or bool(status.st_reparse_tag & _NAME_SURROGATE)
-
-
-def _patiently(action: Callable[[], _T], patience: float = _PATIENCE) -> _T:
-    """Do it again while the file is in use: virus scanners and readers let go of it soon."""
-    until = time.monotonic() + patience
-    pause = 0.001
-    while True:
-        try:
-            return action()
-        except OSError as error:
-            if error.winerror not in _IN_USE or time.monotonic() >= until:
-                raise
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-def _open_fd(
-    path: str, access: int, disposition: int, *, share: int = SHARE_ALL, patience: float = _PATIENCE
-) -> int:
-    handle = _patiently(lambda: open_handle(path, access, share, disposition), patience)
-    return msvcrt.open_osfhandle(handle, os.O_BINARY | os.O_NOINHERIT)
 
 
 class Lock:
@@ -133,7 +64,7 @@ class Lock:
         fd, self._fd = self._fd, -1
         try:
             # Closing would free it as well, but Windows does not say when.
-            _kernel32.UnlockFile(msvcrt.get_osfhandle(fd), _LOCK_AT, 0, 1, 0)
+            unlock_file(fd)
         finally:
             os.close(fd)
 
@@ -208,7 +139,7 @@ class FolderHandle:
         try:
             if self._plain_status(name) is None:
                 return None
-            fd = _open_fd(path, GENERIC_READ, OPEN_EXISTING, patience=_PATIENCE_OF_A_READER)
+            fd = open_fd(path, GENERIC_READ, OPEN_EXISTING, patience=PATIENCE_OF_A_READER)
         except FileNotFoundError:
             return None
         try:
@@ -230,11 +161,11 @@ class FolderHandle:
         """
         temporary = f".{name}.new"
         try:
-            fd = _open_fd(self._at(temporary), GENERIC_WRITE, _CREATE_NEW)
+            fd = open_fd(self._at(temporary), GENERIC_WRITE, CREATE_NEW)
         except FileExistsError:
             # Left by a crash between the two steps below, or planted: never written through.
             self.remove(temporary)
-            fd = _open_fd(self._at(temporary), GENERIC_WRITE, _CREATE_NEW)
+            fd = open_fd(self._at(temporary), GENERIC_WRITE, CREATE_NEW)
         try:
             write_all(fd, data)
             if sync:
@@ -255,15 +186,15 @@ class FolderHandle:
 
         ``mode`` means nothing here: a file has the rights of its folder.
         """
-        return _open_fd(self._at(name), _APPEND, _CREATE_NEW)
+        return open_fd(self._at(name), APPEND, CREATE_NEW)
 
     def append(self, name: str) -> int:
         """The plain file ``name``, made where absent, opened for appending."""
-        return self._open_plain(name, _APPEND, _OPEN_ALWAYS)
+        return self._open_plain(name, APPEND, OPEN_ALWAYS)
 
     def reserve(self, name: str, size: int) -> None:
         """Make ``name`` a file with ``size`` bytes of disk space that are surely there."""
-        fd = self._open_plain(name, GENERIC_WRITE, _CREATE_ALWAYS)
+        fd = self._open_plain(name, GENERIC_WRITE, CREATE_ALWAYS)
         try:
             write_all(fd, b"\n" * size)
         finally:
@@ -271,7 +202,7 @@ class FolderHandle:
 
     def write_reserved(self, reserved: str, name: str, data: bytes, *, sync: bool) -> None:
         """Write ``data`` into the reserved file and give it its name: needs no new space."""
-        fd = self._open_plain(reserved, GENERIC_WRITE, _OPEN_ALWAYS)
+        fd = self._open_plain(reserved, GENERIC_WRITE, OPEN_ALWAYS)
         try:
             write_all(fd, data)
             os.ftruncate(fd, len(data))
@@ -288,7 +219,7 @@ class FolderHandle:
         """
         source = native(self._at(name))
         target = native((self if into is None else into)._at(new_name))
-        _patiently(lambda: os.replace(source, target))
+        patiently(lambda: os.replace(source, target))
 
     def remove(self, name: str) -> None:
         """Remove a file or link; harmless where there is none."""
@@ -300,7 +231,7 @@ class FolderHandle:
                 return
             if status.st_file_attributes & stat.FILE_ATTRIBUTE_READONLY:
                 os.chmod(path, stat.S_IWRITE)
-            _patiently(lambda: os.unlink(path))
+            patiently(lambda: os.unlink(path))
         except FileNotFoundError:
             pass
 
@@ -312,14 +243,16 @@ class FolderHandle:
         """Take the OS lock on the file ``name``; None where somebody holds it."""
         # Not shared for deletion: nobody can put another lock file in its place.
         access = GENERIC_READ | GENERIC_WRITE
-        fd = self._open_plain(name, access, _OPEN_ALWAYS, share=_SHARE_READ_WRITE)
-        if _kernel32.LockFile(msvcrt.get_osfhandle(fd), _LOCK_AT, 0, 1, 0):
-            return Lock(fd)
-        code = ctypes.get_last_error()
-        os.close(fd)
-        if code == _LOCK_VIOLATION:
+        fd = self._open_plain(name, access, OPEN_ALWAYS, share=SHARE_READ_WRITE)
+        try:
+            taken = lock_file(fd)
+        except OSError:
+            os.close(fd)
+            raise
+        if not taken:
+            os.close(fd)
             return None
-        raise OSError(0, ctypes.FormatError(code).strip(), self._at(name), code)
+        return Lock(fd)
 
     def _at(self, name: str) -> str:
         if ":" in name:
@@ -340,7 +273,7 @@ class FolderHandle:
         self, name: str, access: int, disposition: int, *, share: int = SHARE_ALL
     ) -> int:
         self._plain_status(name)
-        return _open_fd(self._at(name), access, disposition, share=share)
+        return open_fd(self._at(name), access, disposition, share=share)
 
 
 def write_all(fd: int, data: bytes) -> None:

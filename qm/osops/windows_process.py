@@ -18,7 +18,8 @@ from collections.abc import Callable, Mapping
 from ctypes import wintypes
 
 from qm.osops.tree import carriers, end_processes, memory_and_cpu
-from qm.osops.windows_files import FolderHandle, native
+from qm.osops.windows_files import FolderHandle
+from qm.osops.windows_handles import native
 from qm.osops.windows_jobobject import JobObject
 from qm.osops.windows_names import is_verbatim
 

@@ -18,15 +18,16 @@ from ctypes import wintypes
 from typing import NamedTuple
 
 from qm.osops.scan import READY_FILE, Scan, Tally
-from qm.osops.windows_files import (
+from qm.osops.windows_files import FolderHandle, identity_of
+from qm.osops.windows_handles import (
     FILE_READ_ATTRIBUTES,
     GENERIC_READ,
+    NAME_SURROGATE,
     OPEN_EXISTING,
     SHARE_ALL,
     SHARE_READ,
-    FolderHandle,
+    SHARING_VIOLATION,
     close_handle,
-    identity_of,
     open_handle,
 )
 from qm.osops.windows_names import verbatim
@@ -34,8 +35,6 @@ from qm.osops.windows_names import verbatim
 _BACKUP_SEMANTICS = 0x02000000
 _OPEN_REPARSE_POINT = 0x00200000
 _BASIC_INFO, _TAG_INFO = 0, 9
-_SHARING_VIOLATION = 32
-_NAME_SURROGATE = 0x20000000
 _NOT_HERE = 0x1000 | 0x40000 | 0x400000
 """OFFLINE, RECALL_ON_OPEN, RECALL_ON_DATA_ACCESS: the bytes are still in the cloud."""
 _EPOCH = 116_444_736_000_000_000
@@ -212,7 +211,7 @@ def _ask(handle: int, what: int, answer: _Basic | _Tag) -> None:
 def _is_link(handle: int) -> bool:
     tag = _Tag()
     _ask(handle, _TAG_INFO, tag)
-    return bool(tag.tag & _NAME_SURROGATE)
+    return bool(tag.tag & NAME_SURROGATE)
 
 
 def _mode(attributes: int) -> int:
@@ -238,6 +237,6 @@ def _open_for_writing(path: str) -> bool:
     try:
         handle = open_handle(path, GENERIC_READ, SHARE_READ, OPEN_EXISTING)
     except OSError as error:
-        return error.winerror == _SHARING_VIOLATION
+        return error.winerror == SHARING_VIOLATION
     close_handle(handle)
     return False
