@@ -78,13 +78,18 @@ def read_records(path: str, name: str, expected: Job | None = None) -> Records:
     that job.json cannot be read any more.
     """
     with FolderHandle.open(path) as folder:
-        identity = folder.identity()
-        try:
-            own = folder.sub(OWN)
-        except OSError:
-            return Records(identity)
-        with own:
-            return _read(own, identity, name, expected)
+        return records_of(folder, name, expected)
+
+
+def records_of(folder: FolderHandle, name: str, expected: Job | None = None) -> Records:
+    """As :func:`read_records`, for an open folder."""
+    identity = folder.identity()
+    try:
+        own = folder.sub(OWN)
+    except OSError:
+        return Records(identity)
+    with own:
+        return _read(own, identity, name, expected)
 
 
 def _read(own: FolderHandle, identity: Identity, name: str, expected: Job | None) -> Records:

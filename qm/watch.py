@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from qm.osops.observer import new_observer
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
 log = logging.getLogger("qm.watch")
 
-_GROUPERS = (
-    ("watchdog.observers.inotify_move_event_grouper", "InotifyMoveEventGrouper"),
-    ("watchdog.observers.inotify_buffer", "InotifyBuffer"),
-)
-_GROUPER_DELAY = 0.02
-_TIMEOUT = 0.1
-
 Changed = Callable[[str, bool], None]
 """Called with a name in the watched folder ('': list it), and whether it had a dot-name."""
-
-
-def shorten_grouping() -> bool:
-    """Let a rename out of the folder not hold back the events behind it for half a second.
-
-    watchdog keeps an unpaired "moved from" event on Linux, to pair it with
-    its "moved to"; each of our claims is such a one. True if it was found.
-    """
-    for module, name in _GROUPERS:
-        try:
-            grouper = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError):
-            continue
-        if hasattr(grouper, "delay"):
-            grouper.delay = _GROUPER_DELAY
-            return True
-    return False
 
 
 class Watch:
@@ -56,12 +33,8 @@ class Watch:
         """Begin; where that is not possible, :attr:`trouble` says why and polling must do."""
         self.stop()
         try:
-            from watchdog.observers import Observer
-
-            shorten_grouping()
             status = os.stat(self._path)
-            # The Windows emitter delivers only after a silence of this time.
-            observer = Observer(timeout=_TIMEOUT)
+            observer = new_observer()
             observer.schedule(_handler(self._changed, self._path), self._path, recursive=False)
             observer.start()
         except Exception as error:

@@ -45,7 +45,7 @@ def _accept(path: str, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAcc
             if action.hold is not None:
                 write_hold(own, action.hold)
             write_job(own, job, Claim(boot, claimed=False))
-            return ev.Accepted(job.id, action.hold or read_hold(own))
+            return ev.Accepted(job.id, action.hold or (None if action.fresh else read_hold(own)))
 
 
 def _may_write(path: str) -> bool:

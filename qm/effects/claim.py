@@ -13,11 +13,18 @@ from qm.errors import InfoError
 from qm.folders.inspect import Inspector, command_of
 from qm.folders.layout import Layout
 from qm.inspection import Usable
-from qm.jobdir import archive_attempt, own_folder, read_hold, read_records, write_hold, write_job
+from qm.jobdir import (
+    archive_attempt,
+    own_folder,
+    read_hold,
+    read_records,
+    write_hold,
+    write_job,
+)
 from qm.jobfiles import OWN
 from qm.model import Job, Place, Reason
 from qm.osops import FolderHandle, rename_folder, sync_folder
-from qm.osops.scanning import Scan, scan_folder
+from qm.osops.scanning import Scan, scan_open
 from qm.records import Claim
 
 ClaimEnd = ev.Claimed | ev.Changed | ev.Unclaimable | ev.Held | ev.Vanished
@@ -49,22 +56,24 @@ class Claimer:
         job = action.job
         path = self._layout.path(Place.WAITING, job.name)
         try:
-            scan = scan_folder(path, self._inspector.clock, look_for_writers=True)
-            if not scan.identity.same_folder(job.identity):
-                return ev.Vanished(job.id)
-            with own_folder(path) as own:
+            with FolderHandle.open(path) as folder, folder.sub(OWN) as own:
+                if not folder.identity().same_folder(job.identity):
+                    return ev.Vanished(job.id)
+                # The clock is needed only where the fingerprint is not known.
+                clock = None if action.fingerprint is not None else self._inspector.clock
+                scan = scan_open(folder, clock, look_for_writers=True)
                 hold = read_hold(own)
+                if hold is not None:
+                    return ev.Held(job.id, hold)
+                if scan.hold or not self._unchanged(folder, scan, action):
+                    return ev.Changed(job.id, job.name)
+                return self._move(job, folder, own, scan)
         except FileNotFoundError:
             return ev.Vanished(job.id)
         except OSError as error:
             return ev.Unclaimable(job.id, _cannot_move(error))
-        if hold is not None:
-            return ev.Held(job.id, hold)
-        if scan.hold or not self._unchanged(path, scan, action):
-            return ev.Changed(job.id, job.name)
-        return self._move(job, path, scan)
 
-    def _unchanged(self, path: str, scan: Scan, action: act.Claim) -> bool:
+    def _unchanged(self, folder: FolderHandle, scan: Scan, action: act.Claim) -> bool:
         """Whether it is what was accepted, and nobody is at work in it."""
         if scan.writer is not None:
             return False
@@ -73,31 +82,30 @@ class Claimer:
         # Accepted by an earlier manager: then its quiet and its info file must speak for it.
         if scan.fs_now - scan.newest_change < self._settle * 1e9:
             return False
-        found, _ = self._inspector.find_info(path, scan.names)
+        found, _ = self._inspector.find_info(folder, scan.names)
         if found is None or isinstance(found, InfoError) or found.missing:
             return False
         return _same_wish(found, action.job)
 
-    def _move(self, job: Job, path: str, scan: Scan) -> ClaimEnd:
+    def _move(self, job: Job, folder: FolderHandle, own: FolderHandle, scan: Scan) -> ClaimEnd:
         running = self._layout.place(Place.RUNNING)
         name = self._layout.free_name(running, job.name)
         target = os.path.join(running, name)
         try:
-            rename_folder(path, target)
+            rename_folder(folder.path, target)
         except FileNotFoundError:
             return ev.Vanished(job.id)
         except OSError as error:
             return ev.Unclaimable(job.id, _cannot_move(error), error.errno in _FULL)
+        folder.path, own.path = target, os.path.join(target, OWN)
         # Whoever wrote into the folder between look and rename wrote into a job that was
         # to start: it goes back and settles again.
         try:
-            again = scan_folder(target, None, look_for_writers=False)
+            again = scan_open(folder, None, look_for_writers=False)
             if again.fingerprint != scan.fingerprint:
                 return ev.Changed(job.id, self._back(target, job.name))
             job = replace(job, name=name)
-            with own_folder(target) as own:
-                write_job(own, job, Claim(self._boot, claimed=True), sync=self._sync)
-            command, note = command_of(target, job.options.script)
+            write_job(own, job, Claim(self._boot, claimed=True), sync=self._sync)
         except OSError as error:
             try:
                 back = self._back(target, job.name)
@@ -106,6 +114,7 @@ class Claimer:
             if back != job.name:
                 return ev.Changed(job.id, back)
             return ev.Unclaimable(job.id, _cannot_move(error), error.errno in _FULL)
+        command, note = command_of(target, job.options.script)
         return ev.Claimed(job, command, note)
 
     def _back(self, target: str, name: str) -> str:

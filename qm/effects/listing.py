@@ -111,11 +111,14 @@ class Lister:
 
     def hint(self, name: str, *, from_hidden: bool) -> list[Seen]:
         """An event named this entry: look at it alone, however long the queue is."""
-        if name.startswith(".") or is_junk(name):
-            return []
         try:
             inode = os.lstat(os.path.join(self._path, name)).st_ino
         except OSError:
+            return []
+        if name.startswith("."):
+            self._hidden[inode] = name
+            return []
+        if is_junk(name):
             return []
         if self._known.get(name) == inode and not from_hidden:
             return []

@@ -12,17 +12,17 @@ from qm.errors import InfoError
 from qm.folders.layout import Layout
 from qm.identity import Identity
 from qm.inspection import Inspection, Kind, Usable
-from qm.jobdir import read_records
+from qm.jobdir import records_of
 from qm.jobinfo.command import script_files, with_interpreter
 from qm.jobinfo.find import choose, missing
 from qm.jobinfo.limits import Limits
 from qm.jobinfo.read import read_info
+from qm.jobinfo.text import READ_AT_MOST
 from qm.model import Place
 from qm.osops import FolderHandle, NotAPlainFile
 from qm.osops.owner import owner_name
-from qm.osops.scanning import FsClock, scan_folder
+from qm.osops.scanning import FsClock, scan_open
 
-_INFO_LIMIT = 65536
 _DEEPER = 20
 
 
@@ -48,46 +48,50 @@ class Inspector:
             return Inspection(name, kind, Identity(status.st_dev, status.st_ino))
         owner = owner_name(status)
         try:
-            records = read_records(path, name)
-            accepted = records.is_ours and not records.ended
-            if known and accepted:
-                return Inspection(name, kind, records.identity, owner, records)
-            scan = scan_folder(path, self.clock, look_for_writers=True)
+            with FolderHandle.open(path) as folder:
+                return self._look_into(folder, name, owner, known=known)
         except FileNotFoundError:
             return Inspection(name, Kind.GONE)
         except OSError as error:
             identity = Identity(status.st_dev, status.st_ino)
             return Inspection(name, kind, identity, owner, problem=error.strerror or str(error))
-        found, none_found = self.find_info(path, scan.names)
-        return Inspection(name, kind, records.identity, owner, records, scan, found, none_found)
+
+    def _look_into(self, folder: FolderHandle, name: str, owner: str, *, known: bool) -> Inspection:
+        records = records_of(folder, name)
+        if known and records.is_ours and not records.ended:
+            return Inspection(name, Kind.FOLDER, records.identity, owner, records)
+        scan = scan_open(folder, self.clock, look_for_writers=True)
+        found, none_found = self.find_info(folder, scan.names)
+        return Inspection(
+            name, Kind.FOLDER, records.identity, owner, records, scan, found, none_found
+        )
 
     def find_info(
-        self, path: str, names: tuple[str, ...]
+        self, folder: FolderHandle, names: tuple[str, ...]
     ) -> tuple[Usable | InfoError | None, tuple[str, str]]:
-        """Read the preferred info file of the folder at ``path`` whose top holds ``names``."""
+        """Read the preferred info file of a folder whose top holds ``names``.
+
+        Returns what it says, or what is wrong with it; where there is none,
+        None, and what to say of that: a message and a hint.
+        """
         file = choose(names, self.limits.names)
         if file is None:
-            return None, missing([*names, *_deeper(path, names)], self.limits.names)
-        with FolderHandle.open(path) as folder:
-            try:
-                data = folder.read(file, _INFO_LIMIT + 1)
-            except NotAPlainFile:
-                wrong = "a link, a pipe or a folder"
-                return InfoError(file, None, wrong, "a plain file"), ("", "")
-            except OSError as error:
-                return InfoError(file, None, f"cannot be read: {error.strerror}"), ("", "")
-            if data is None:
-                return None, missing(names, self.limits.names)
-            try:
-                info = read_info(file, data, self.limits, datetime.now(UTC))
-            except InfoError as error:
-                return error, ("", "")
-            lacking = tuple(
-                script
-                for script in script_files(info.options.script)
-                if not _is_there(path, script)
-            )
-            return Usable(info, lacking), ("", "")
+            return None, missing([*names, *_deeper(folder.path, names)], self.limits.names)
+        try:
+            data = folder.read(file, READ_AT_MOST + 1)
+        except NotAPlainFile:
+            return InfoError(file, None, "a link, a pipe or a folder", "a plain file"), ("", "")
+        except OSError as error:
+            return InfoError(file, None, f"cannot be read: {error.strerror}"), ("", "")
+        if data is None:
+            return None, missing(names, self.limits.names)
+        try:
+            info = read_info(file, data, self.limits, datetime.now(UTC))
+        except InfoError as error:
+            return error, ("", "")
+        scripts = script_files(info.options.script)
+        lacking = tuple(script for script in scripts if not _is_there(folder.path, script))
+        return Usable(info, lacking), ("", "")
 
 
 def _is_there(path: str, script: str) -> bool:

@@ -34,7 +34,13 @@ class FsClock:
 
 
 def scan_folder(path: str, clock: FsClock | None, *, look_for_writers: bool) -> Scan:
-    """Look over the folder at ``path``; OSError where it is gone or no folder.
+    """Look over the folder at ``path``; OSError where it is gone or no folder."""
+    with FolderHandle.open(path) as folder:
+        return scan_open(folder, clock, look_for_writers=look_for_writers)
+
+
+def scan_open(folder: FolderHandle, clock: FsClock | None, *, look_for_writers: bool) -> Scan:
+    """Look over an open folder.
 
     ``clock`` is asked first, so that ``fs_now`` is never later than a change
     that this look does not see. ``look_for_writers`` asks for each of the
@@ -44,15 +50,14 @@ def scan_folder(path: str, clock: FsClock | None, *, look_for_writers: bool) -> 
     fs_now = clock.now() if clock is not None else time.time_ns()
     tally = Tally()
     writer = None
-    with FolderHandle.open(path) as folder:
-        identity = folder.identity()
-        top_mtime = os.fstat(folder.fd).st_mtime_ns
-        _walk(folder.fd, tally)
-        ready = folder.read(READY_FILE, 1024) if tally.has_ready else None
-        if look_for_writers:
-            writer = _find_writer(folder.fd, tally.newest_files())
-        if writer is None and sys.platform == "darwin":
-            writer = _finder_copies(folder.fd, tally.newest_files())
+    identity = folder.identity()
+    top_mtime = os.fstat(folder.fd).st_mtime_ns
+    _walk(folder.fd, tally)
+    ready = folder.read(READY_FILE, 1024) if tally.has_ready else None
+    if look_for_writers:
+        writer = _find_writer(folder.fd, tally.newest_files())
+    if writer is None and sys.platform == "darwin":
+        writer = _finder_copies(folder.fd, tally.newest_files())
     return tally.result(identity, top_mtime, ready, writer, fs_now, time.monotonic() - began)
 
 

@@ -1,6 +1,6 @@
 """``qm submit``: stage a job beside the queue, and commit it with one rename."""
 
-from qm.submit.check import Checked, check, limits_of
+from qm.submit.check import Checked, check
 from qm.submit.environment import caller_environment
 from qm.submit.source import Source, source_of
 from qm.submit.stage import Caller, Submission, submit
@@ -12,7 +12,6 @@ __all__ = [
     "Submission",
     "caller_environment",
     "check",
-    "limits_of",
     "source_of",
     "submit",
 ]

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from qm.config import Config
 from qm.drops import Ready, Refuse, Rules, Settling, judge
 from qm.errors import InfoError
 from qm.folders.inspect import Inspector, command_of
@@ -34,23 +33,6 @@ class Checked:
     """As it would be run, with the interpreter that a script needs."""
     notes: tuple[str, ...] = ()
     """What process.log would tell, and what would keep the job waiting."""
-
-
-def limits_of(config: Config) -> Limits:
-    """What a job can get by this configuration, on this machine."""
-    max_memory = config.max_memory
-    if max_memory is None:
-        import psutil
-
-        max_memory = int(psutil.virtual_memory().total)
-    return Limits(
-        max_processors=config.max_nb_processors,
-        max_memory=max_memory,
-        gpus=config.nb_gpus or 0,
-        default_mem=config.default_mem,
-        default_walltime=config.default_walltime,
-        names=config.job_files,
-    )
 
 
 def check(source: Source, limits: Limits) -> Checked:

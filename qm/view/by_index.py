@@ -21,18 +21,22 @@ class Facts:
     obstacle: Reason | None
 
 
-def facts_of(index: IndexReader) -> Facts | None:
-    """The manager's facts; None where the index is still being made."""
-    said = index.fact("capacity")
-    if said is None:
-        return None
+def facts_of(index: IndexReader, holder: str) -> Facts | None:
+    """The manager's facts; None where the index does not (yet) show its jobs.
+
+    ``holder`` is what the manager's lock says of who holds it: an index may be
+    that of an earlier manager, or one that is still being made.
+    """
+    said, manager = index.fact("capacity"), index.fact("manager")
+    obstacle = index.fact("obstacle")
     try:
-        capacity = json.loads(said)
+        capacity, process = json.loads(said or ""), json.loads(manager or "")["pid"]
         limits = Capacity(int(capacity["processors"]), bool(capacity["blocking"]))
     except (ValueError, KeyError, TypeError):
         return None
-    obstacle = index.fact("obstacle")
-    return Facts(limits, Reason.parse(obstacle) if obstacle else None)
+    reason = Reason.parse(obstacle) if obstacle else None
+    starting = reason is not None and reason.word == "Starting"
+    return None if starting or f"process {process}" not in holder else Facts(limits, reason)
 
 
 def entries_by_index(

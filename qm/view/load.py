@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 
-from qm.control.client import manager_runs
+from qm.control.client import manager_runs, manager_says
 from qm.errors import NoSuchJob
 from qm.folders.layout import Layout
 from qm.identity import Identity
@@ -30,7 +31,7 @@ def load(layout: Layout, since: str | None) -> View:
     if running:
         try:
             with reading(layout.index_file) as index:
-                facts = facts_of(index)
+                facts = facts_of(index, manager_says(layout))
                 if facts is not None:
                     return View(in_order(entries_by_index(index, layout, facts, since)), True)
         except sqlite3.Error:
@@ -49,12 +50,25 @@ def find(layout: Layout, target: str) -> Entry:
     if running:
         try:
             with reading(layout.index_file) as index:
-                facts: Facts | None = facts_of(index)
+                facts: Facts | None = facts_of(index, manager_says(layout))
                 if facts is not None:
-                    return _or_none_such(find_by_index(index, layout, facts, name), target)
+                    found = find_by_index(index, layout, facts, name)
+                    return _pinned(layout, _or_none_such(found, target))
         except sqlite3.Error:
             pass  # As above.
-    return _or_none_such(_choose(_from_folders(layout, None, running).entries, name), target)
+    found = _choose(_from_folders(layout, None, running).entries, name)
+    return _pinned(layout, _or_none_such(found, target))
+
+
+def _pinned(layout: Layout, entry: Entry) -> Entry:
+    """An arriving entry with its inode, so that it is found again once it is a job."""
+    if entry.id is not None:
+        return entry
+    try:
+        inode = os.lstat(layout.path(Place.WAITING, entry.name)).st_ino
+    except OSError:
+        return entry
+    return replace(entry, inode=inode)
 
 
 def target_of(target: str) -> str:

@@ -1,0 +1,106 @@
+"""The commands about QM itself: init, serve, status, doctor, demo."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from qm.cli.output import print_json, say
+from qm.cli.session import Session
+
+
+@click.command()
+@click.pass_obj
+def init(session: Session) -> None:
+    """Make the QM_FOLDER with its four folders, and an example of a configuration file."""
+    from qm.config.example import render_example
+    from qm.errors import QMError
+
+    layout, config = session.layout, session.config
+    try:
+        layout.create()
+        example = Path(layout.root) / "QMserv.cfg.example"
+        if not example.exists():
+            example.write_text(
+                render_example().replace("QM_FOLDER : ~/QM", f"QM_FOLDER : {layout.root}"),
+                encoding="utf-8",
+            )
+    except OSError as error:
+        raise QMError(
+            f"QM cannot make its folders in {layout.root}: {error.strerror}",
+            "Choose another folder with --folder, or QM_FOLDER in QMserv.cfg.",
+        ) from error
+    say(f"QM_FOLDER is {layout.root}")
+    if config.source is not None:
+        say(f"The configuration is {config.source}")
+    else:
+        say("There is no configuration file: every option has its default.")
+        say(f"To change one, copy {example} to {_usual_config()} and edit it.")
+    say("`qm serve` starts QM, `qm demo` shows a job from drop to done.")
+
+
+def _usual_config() -> Path:
+    import platformdirs
+
+    return platformdirs.user_config_path("QM", appauthor=False) / "QMserv.cfg"
+
+
+@click.command()
+@click.option("--no-web", is_flag=True, help="Without the web page.")
+@click.pass_obj
+def serve(session: Session, no_web: bool) -> int:
+    """Run QM here, in the foreground, until Ctrl-C. Running jobs go on without it."""
+    from qm.daemon import serve as run_manager
+
+    return run_manager(session.config, web=not no_web)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A JSON object, for programs.")
+@click.pass_obj
+def status(session: Session, as_json: bool) -> int:
+    """Say whether QM runs on this folder, and how busy it is. Exit code 0: it runs; 3: not."""
+    from qm.cli.standing import standing, standing_text
+
+    found = standing(session.layout)
+    if as_json:
+        print_json(found)
+    else:
+        say(standing_text(found))
+    return 0 if found["running"] else 3
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
+@click.pass_obj
+def doctor(session: Session, as_json: bool) -> int:
+    """Look for what keeps QM from working well. Exit code 1: there is a problem."""
+    from qm.cli.checkup import PROBLEM, examine
+
+    findings = examine(session.config, session.layout)
+    if as_json:
+        print_json([finding.as_json() for finding in findings])
+    else:
+        for finding in findings:
+            say(f"{finding.grade + ':':<9} {finding.text}")
+            if finding.advice:
+                say(f"{'':<9} {finding.advice}")
+    return 1 if any(finding.grade == PROBLEM for finding in findings) else 0
+
+
+@click.command()
+@click.argument("name", required=False, default="parallel_sum")
+@click.pass_obj
+def demo(session: Session, name: str) -> int:
+    """Show a job from drop to done: run the sample job NAME (parallel_sum).
+
+    It runs in your QM_FOLDER if QM runs there, else in a folder ~/QM-demo with a
+    QM that is started for it and stopped again.
+    """
+    from qm.demo import show_demo
+
+    config = session.config
+    at_work = session.layout if os.path.isdir(session.layout.own) else None
+    return show_demo(name, at_work, config.sync, say)
