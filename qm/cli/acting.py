@@ -26,9 +26,10 @@ _TIMEOUT = 30.0
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
 @click.pass_obj
 def kill(session: Session, jobs: Sequence[str], grace: float | None, as_json: bool) -> int:
-    """Stop running jobs, and cancel waiting ones. Each JOB is an id or a folder's name.
+    """Stop running jobs, and cancel waiting ones.
 
-    The answer means that it has happened: the job and all of its processes are gone.
+    Each JOB is an id or a folder's name. The answer means that it has happened:
+    the job and all of its processes are gone.
     """
     from qm.cli.stopping import stop
     from qm.view import target_of
@@ -73,7 +74,10 @@ def release(session: Session, jobs: Sequence[str], as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
 @click.pass_obj
 def rm(session: Session, jobs: Sequence[str], as_json: bool) -> int:
-    """Move ended jobs to the trash, QM_FOLDER/.qm/trash; only you empty it."""
+    """Move ended jobs to the trash.
+
+    It is QM_FOLDER/.qm/trash, and only you empty it.
+    """
     from qm.control.client import ask
     from qm.view import target_of
 

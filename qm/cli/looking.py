@@ -63,7 +63,10 @@ def _tell_not_running(session: Session) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A JSON object, for programs.")
 @click.pass_obj
 def show(session: Session, job: str, as_json: bool) -> None:
-    """Show all that is known of JOB, an id or a folder's name."""
+    """Show all that is known of JOB.
+
+    JOB is an id or a folder's name; it may be arriving or have ended long ago.
+    """
     from qm.cli.details import detail_pairs, details
     from qm.view import find
 
@@ -80,7 +83,10 @@ def show(session: Session, job: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A JSON object, for programs.")
 @click.pass_obj
 def why(session: Session, job: str, as_json: bool) -> None:
-    """Say in one sentence why JOB is where it is. It may be still arriving."""
+    """Say why JOB is where it is.
+
+    It may be still arriving: then JOB is the folder's name.
+    """
     from qm.cli.sentences import why_sentence
     from qm.view import find
 
@@ -99,9 +105,12 @@ def why(session: Session, job: str, as_json: bool) -> None:
 )
 @click.pass_obj
 def logs(session: Session, job: str, following: bool, lines: int | None) -> int:
-    """Show process.log of JOB: what its script has printed, wherever the job lies."""
-    from qm.cli.follow import LogReader, follow, no_log
+    """Show what JOB has printed.
+
+    That is its process.log, wherever its folder lies.
+    """
     from qm.view import find
+    from qm.view.joblog import LogReader, follow, no_log
 
     entry = find(session.layout, job)
     reader = LogReader(session.layout, entry)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -14,7 +13,10 @@ from qm.cli.session import Session
 @click.command()
 @click.pass_obj
 def init(session: Session) -> None:
-    """Make the QM_FOLDER with its four folders, and an example of a configuration file."""
+    """Make the QM_FOLDER with its four folders.
+
+    An example of a configuration file is written into it as well.
+    """
     from qm.config.example import render_example
     from qm.errors import QMError
 
@@ -51,7 +53,10 @@ def _usual_config() -> Path:
 @click.option("--no-web", is_flag=True, help="Without the web page.")
 @click.pass_obj
 def serve(session: Session, no_web: bool) -> int:
-    """Run QM here, in the foreground, until Ctrl-C. Running jobs go on without it."""
+    """Run QM here, until Ctrl-C.
+
+    Running jobs go on without it; the next QM collects their ends.
+    """
     from qm.daemon import serve as run_manager
 
     return run_manager(session.config, web=not no_web)
@@ -61,7 +66,10 @@ def serve(session: Session, no_web: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="A JSON object, for programs.")
 @click.pass_obj
 def status(session: Session, as_json: bool) -> int:
-    """Say whether QM runs on this folder, and how busy it is. Exit code 0: it runs; 3: not."""
+    """Say whether QM runs, and how busy it is.
+
+    Exit code 0: it runs on this folder; 3: it does not.
+    """
     from qm.cli.standing import standing, standing_text
 
     found = standing(session.layout)
@@ -76,7 +84,10 @@ def status(session: Session, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
 @click.pass_obj
 def doctor(session: Session, as_json: bool) -> int:
-    """Look for what keeps QM from working well. Exit code 1: there is a problem."""
+    """Look for what keeps QM from working well.
+
+    Exit code 1: there is a problem.
+    """
     from qm.cli.checkup import PROBLEM, examine
 
     findings = examine(session.config, session.layout)
@@ -91,16 +102,15 @@ def doctor(session: Session, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("name", required=False, default="parallel_sum")
+@click.argument("name", required=False, default="progress")
 @click.pass_obj
 def demo(session: Session, name: str) -> int:
-    """Show a job from drop to done: run the sample job NAME (parallel_sum).
+    """Show a job from drop to done.
 
-    It runs in your QM_FOLDER if QM runs there, else in a folder ~/QM-demo with a
-    QM that is started for it and stopped again.
+    NAME is one of the sample jobs, progress by default. It runs in your QM_FOLDER
+    if QM runs there, else in a folder ~/QM-demo with a QM that is started for it
+    and stopped again.
     """
-    from qm.demo import show_demo
+    from qm.demo import Demo
 
-    config = session.config
-    at_work = session.layout if os.path.isdir(session.layout.own) else None
-    return show_demo(name, at_work, config.sync, say)
+    return Demo(session.config, session.layout, say).run(name)

@@ -9,11 +9,6 @@ from qm.times import local_text, utc_seconds
 from qm.view import Entry
 
 
-def named(entry: Entry) -> str:
-    """``job 7 (name)``, or the name of what is no job yet."""
-    return shown(entry.name) if entry.id is None else job_text(entry.id, entry.name)
-
-
 def job_text(job_id: int, name: str) -> str:
     """``job 7 (name)``."""
     return f"job {job_id} ({shown(name)})"
@@ -21,7 +16,7 @@ def job_text(job_id: int, name: str) -> str:
 
 def why_sentence(entry: Entry, now: float) -> str:
     """Where the job is and why; ``now`` is in seconds since the epoch."""
-    who = named(entry)
+    who = entry.label
     if entry.state == State.RUNNING and entry.reason is None:
         started = "" if entry.started is None else f", since {_local(entry.started)}"
         return f"{who} is RUNNING for {time_of(entry, now)}{started}"

@@ -11,7 +11,6 @@ from qm.errors import NotRunning, QMError
 from qm.folders.layout import Layout
 from qm.jobdir import own_folder, read_records, write_kill
 from qm.model import ACTIVE_STATES, Place, Reason, State
-from qm.names import shown
 from qm.rows import row_from_records
 from qm.view import Entry, find, locate
 
@@ -38,7 +37,7 @@ def stop(layout: Layout, target: str, grace: float | None, usual_grace: float) -
 def _stop_by_mark(
     layout: Layout, entry: Entry, grace: float, not_running: NotRunning
 ) -> dict[str, Any]:
-    who = f"job {entry.id} ({shown(entry.name)})"
+    who = entry.label
     if entry.ended is not None:
         raise QMError(f"{who} had ended already: {entry.state}")
     path = locate(layout, entry)

@@ -35,8 +35,9 @@ def submit(
     force: bool,
     as_json: bool,
 ) -> int:
-    """Submit jobs. A folder is a job; a file is a script with #QM, #SBATCH or #PBS lines.
+    """Submit folders or scripts as jobs.
 
+    A folder is a job; a file is a script with #QM, #SBATCH or #PBS lines.
     Each is copied and takes its place in the queue at once. Its script gets your
     environment, without what looks like a secret.
     """
@@ -128,7 +129,10 @@ def _say_what_became(job: dict[str, Any]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A JSON object, for programs.")
 @click.pass_obj
 def check(session: Session, path: str, as_json: bool) -> int:
-    """Say what QM would say of PATH, a job's folder or a script. Starts nothing."""
+    """Say what QM would say of a job.
+
+    PATH is a folder anywhere, or a script. Nothing is started or changed.
+    """
     from qm.resources import limits_of
     from qm.submit import check as look
     from qm.submit import source_of

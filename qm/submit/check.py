@@ -16,6 +16,7 @@ from qm.jobinfo.limits import Limits
 from qm.jobinfo.read import read_info
 from qm.jobinfo.text import READ_AT_MOST
 from qm.model import JobInfo, Reason
+from qm.osops import FolderHandle
 from qm.osops.scanning import Scan, scan_folder
 from qm.submit.source import Source
 
@@ -43,9 +44,10 @@ def check(source: Source, limits: Limits) -> Checked:
 
 
 def _check_folder(path: str, limits: Limits) -> Checked:
-    scan = scan_folder(path, None, look_for_writers=True)
     inspector = Inspector(Layout(os.path.dirname(path)), limits, None)
-    found, none_found = inspector.find_info(path, scan.names)
+    with FolderHandle.open(path) as folder:
+        scan = scan_folder(path, None, look_for_writers=True)
+        found, none_found = inspector.find_info(folder, scan.names)
     seen = Inspection(
         name=os.path.basename(path),
         kind=Kind.FOLDER,

@@ -10,6 +10,7 @@ from typing import Any
 from qm.folders.layout import Layout
 from qm.index import ArrivalRow, Row
 from qm.model import ACTIVE_STATES, Place, Reason, State
+from qm.names import shown
 from qm.policy import Capacity, InUse, Waiting, explain, order_of
 
 NOT_RUNNING = Reason("NotRunning", "no QM runs here; qm serve starts one")
@@ -48,6 +49,12 @@ class Entry:
     cpu_seconds: float | None
     peak_memory: int | None
     inode: int | None
+
+    @property
+    def label(self) -> str:
+        """``job 7 (name)``, or the name of what is no job yet."""
+        name = shown(self.name)
+        return name if self.id is None else f"job {self.id} ({name})"
 
     def as_json(self) -> dict[str, Any]:
         """The object of ``--json``."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import replace
 
 from qm.control.client import manager_runs, manager_says
 from qm.errors import NoSuchJob
 from qm.folders.layout import Layout
 from qm.identity import Identity
-from qm.index import Row, reading
+from qm.index import reading
 from qm.model import Place, Reason
 from qm.names import shown
-from qm.view.by_folders import Spot, by_spot, entries_by_folders
 from qm.view.by_index import Facts, entries_by_index, facts_of, find_by_index, is_id
 from qm.view.entries import NOT_RUNNING, Entry, View, in_order, plain
 
@@ -92,7 +90,10 @@ def locate(layout: Layout, entry: Entry) -> str | None:
 
 
 def _from_folders(layout: Layout, since: str | None, running: bool) -> View:
-    known: Mapping[Spot, Row] = {}
+    # Imported here: a list by the index, the usual one, does not need it.
+    from qm.view.by_folders import by_spot, entries_by_folders
+
+    known = by_spot([])
     if not running:
         try:
             with reading(layout.index_file) as index:

@@ -1,4 +1,4 @@
-"""``qm logs``: a job's process.log, wherever its folder lies, and while it grows."""
+"""A job's process.log, wherever its folder lies, and while it grows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from qm.cli.sentences import named
 from qm.errors import QMError
 from qm.folders.layout import Layout
 from qm.jobdir import read_records
 from qm.jobfiles import LOG
 from qm.names import shown
-from qm.view import Entry, locate
+from qm.view.entries import Entry
+from qm.view.load import locate
 
 _CHUNK = 1 << 16
 _POLL = 0.2
@@ -135,7 +135,7 @@ def follow(reader: LogReader, write: Write, tell: Write) -> None:
 def _has_ended(reader: LogReader) -> bool:
     path = locate(reader.layout, reader.entry)
     if path is None:
-        raise QMError(f"the folder of {named(reader.entry)} was taken away")
+        raise QMError(f"the folder of {reader.entry.label} was taken away")
     reader.folder = path
     try:
         return read_records(path, os.path.basename(path)).ended
@@ -146,4 +146,4 @@ def _has_ended(reader: LogReader) -> bool:
 def no_log(entry: Entry) -> str:
     """Why there is nothing to show."""
     why = f": {entry.reason}" if entry.reason else ""
-    return f"{named(entry)} has no log, it is {entry.state}{shown(why)}"
+    return f"{entry.label} has no log, it is {entry.state}{shown(why)}"
