@@ -118,7 +118,10 @@ class Manager:
         self._history = History(layout.history_file)
         self._clock = FsClock(os.path.join(layout.own, "clock"))
         self._inspector = Inspector(layout, limits_of(config), self._clock)
-        self._finisher = Finisher(layout, self._history, self._index, self._boot, config.sync)
+        self._lister = Lister(layout)
+        self._finisher = Finisher(
+            layout, self._history, self._index, self._boot, config.sync, self._lister.forget
+        )
         self._capacity = Capacity(config.max_nb_processors, config.blocking)
         self._system = LocalSystem(self._site(), self._slots(), self._inbox.post)
 
@@ -150,14 +153,13 @@ class Manager:
         workers = self._workers()
         reactor = Reactor(core, self._inbox, workers, self._system, self._index)
         stop = self._stop_on_signals()
-        lister = Lister(self._layout)
         self._probe_claimed()
-        for event in lister.look():
+        for event in self._lister.look():
             self._inbox.post(event)
         self._inbox.post(ev.Listed())
         for lane in workers.all():
             lane.start()
-        with self._lookers(lister, rebuild=fresh_index, adopt=moved), self._web(web):
+        with self._lookers(rebuild=fresh_index, adopt=moved), self._web(web):
             log.info("QM serves %s", self._layout.root)
             reactor.run()
         log.info("QM stops (%s); running jobs go on", stop[0] if stop else "told to")
@@ -241,7 +243,12 @@ class Manager:
         config, layout, post = self._config, self._layout, self._inbox.post
         drops = DropWork(layout, self._inspector, self._state_file, self._boot)
         claimer = Claimer(
-            layout, self._inspector, self._boot, settle=config.settle, sync=config.sync
+            layout,
+            self._inspector,
+            self._boot,
+            self._lister.forget,
+            settle=config.settle,
+            sync=config.sync,
         )
         claims = ClaimWork(layout, claimer, self._system, self._boot, sync=config.sync)
         ends = EndWork(self._finisher)
@@ -270,13 +277,13 @@ class Manager:
         return told
 
     @contextlib.contextmanager
-    def _lookers(self, lister: Lister, *, rebuild: bool, adopt: bool) -> Iterator[None]:
+    def _lookers(self, *, rebuild: bool, adopt: bool) -> Iterator[None]:
         config, layout, post = self._config, self._layout, self._inbox.post
         poll = max(config.poll, 1.0) if self._tested.network else config.poll
         requests = RequestReader(layout.requests, config.poll, post)
         request_watch = Watch(layout.requests, requests.wake)
-        queue_watch = Watch(layout.place(Place.WAITING), lambda *hint: queue.wake(*hint))
-        queue = QueueWatcher(lister, queue_watch, poll, config.rescan, post)
+        queue_watch = Watch(layout.place(Place.WAITING), lambda hint: queue.wake(hint))
+        queue = QueueWatcher(self._lister, queue_watch, poll, config.rescan, post)
         librarian = Librarian(layout, self._index, adopt=adopt)
         keeper = IndexKeeper(self._index, librarian, config.rescan, post, rebuild=rebuild)
         watches = [queue_watch, request_watch] if config.watch else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qm.osops.observer import new_observer
 
@@ -14,8 +14,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("qm.watch")
 
-Changed = Callable[[str, bool], None]
-"""Called with a name in the watched folder ('': list it), and whether it had a dot-name."""
+
+class Hint(NamedTuple):
+    """What an event says: a name in the watched folder ('': some name), whether it came by
+    a rename, and its name before where that is known ('': it is not)."""
+
+    name: str
+    renamed: bool = False
+    before: str = ""
+
+
+Changed = Callable[[Hint], None]
 
 
 class Watch:
@@ -82,12 +91,12 @@ def _handler(changed: Changed, root: str) -> Any:
                     return
                 if os.fsdecode(event.src_path) == root:
                     # Some systems tell only that something in the folder changed.
-                    changed("", False)
+                    changed(Hint(""))
                     return
-                source = os.path.basename(os.fsdecode(event.src_path))
-                target = os.path.basename(os.fsdecode(event.dest_path)) if event.dest_path else ""
-                moved = event.event_type == "moved" and bool(source)
-                changed(target or source, moved and source.startswith("."))
+                before = os.path.basename(os.fsdecode(event.src_path))
+                after = os.path.basename(os.fsdecode(event.dest_path)) if event.dest_path else ""
+                renamed = event.event_type == "moved"
+                changed(Hint(after, True, before) if renamed else Hint(before))
             except Exception:
                 log.exception("a file event could not be understood")
 

@@ -55,6 +55,18 @@ def on_gone(state: CoreState, event: ev.Gone, now: Now) -> list[act.Action]:
     return [] if arrival is None else look(arrival)
 
 
+def on_present(state: CoreState, event: ev.Present, now: Now) -> list[act.Action]:
+    """Whatever lies in QM_qJobs and is unknown has appeared; what is known and not there is gone."""
+    moving = {run.before.name for run in state.runs.values() if run.before is not None}
+    moving |= {e.action.job.name for e in (*state.ending.values(), *state.requeueing.values())}
+    unknown = event.names - state.by_name.keys() - state.arrivals.keys() - moving
+    missing = state.by_name.keys() - event.names
+    return [
+        *(action for name in unknown for action in on_appeared(state, ev.Appeared(name), now)),
+        *(act.Inspect(name, known=True) for name in missing),
+    ]
+
+
 def on_renamed(state: CoreState, event: ev.Renamed, now: Now) -> list[act.Action]:
     """The same folder under a new name keeps its place in the queue."""
     job_id = state.by_name.get(event.old)

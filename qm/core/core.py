@@ -59,6 +59,7 @@ def _on_tick(state: CoreState, event: ev.Tick, now: Now) -> list[act.Action]:
 HANDLERS: dict[type[ev.Event], Handler] = {
     ev.Appeared: arriving.on_appeared,
     ev.Gone: arriving.on_gone,
+    ev.Present: arriving.on_present,
     ev.Renamed: arriving.on_renamed,
     ev.Inspected: arriving.on_inspected,
     ev.Accepted: arriving.on_accepted,

@@ -28,6 +28,13 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class Present:
+    """All the names in QM_qJobs: told every few seconds, in case a difference was missed."""
+
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Renamed:
     """A folder in QM_qJobs has a new name."""
 
@@ -233,6 +240,7 @@ class Tick:
 Event = (
     Appeared
     | Gone
+    | Present
     | Renamed
     | Inspected
     | Accepted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from qm.core import actions as act
@@ -33,11 +33,22 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class Claimer:
-    """Claims jobs; ``sync`` makes a claim durable before it is told."""
+    """Claims jobs; ``sync`` makes a claim durable before it is told.
+
+    ``left`` is called with each name that was moved out of QM_qJobs.
+    """
 
     def __init__(
-        self, layout: Layout, inspector: Inspector, boot: str, *, settle: float, sync: bool
+        self,
+        layout: Layout,
+        inspector: Inspector,
+        boot: str,
+        left: Callable[[str], None],
+        *,
+        settle: float,
+        sync: bool,
     ) -> None:
+        self._left = left
         self._layout = layout
         self._inspector = inspector
         self._boot = boot
@@ -97,6 +108,7 @@ class Claimer:
             return ev.Vanished(job.id)
         except OSError as error:
             return ev.Unclaimable(job.id, _cannot_move(error), error.errno in _FULL)
+        self._left(job.name)
         folder.path, own.path = target, os.path.join(target, OWN)
         # Whoever wrote into the folder between look and rename wrote into a job that was
         # to start: it goes back and settles again.

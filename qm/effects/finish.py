@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from qm.core import actions as act
@@ -33,6 +33,8 @@ class Finisher:
     index: Index
     boot: str
     sync: bool
+    left: Callable[[str], None]
+    """Called with each name that was moved out of QM_qJobs."""
 
     def finish(self, actions: Iterable[act.Finish]) -> list[FinishEnd]:
         """Jobs with an exit record, together: a line each in the history, one commit of the
@@ -70,6 +72,8 @@ class Finisher:
                 flush(self.index)
             try:
                 rename_folder(self.layout.path(place, name), os.path.join(folder, target))
+                if place is Place.WAITING:
+                    self.left(name)
                 return ev.Moved(job.id, job.state, target)
             except FileExistsError:
                 continue

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import deque
 
-from qm.core.events import Appeared, Frozen, Gone, Renamed
+from qm.core.events import Appeared, Frozen, Gone, Present, Renamed
 from qm.folders.layout import Layout
 from qm.model import Place, Reason
 from qm.osops.scanning import is_junk
+from qm.watch import Hint
+
+_SOON = 1.0
 
 Seen = Appeared | Gone | Renamed | Frozen
 
@@ -21,6 +25,7 @@ class Lister:
         self._path = layout.place(Place.WAITING)
         self._known: dict[str, int] = {}
         self._hidden: dict[int, str] = {}
+        self._hidden_gone: deque[float] = deque(maxlen=1000)
         self._was_hidden: dict[int, str] = {}
         self._stamp: tuple[int, int, int] | None = None
         self._own = _stamp_of(layout.own)
@@ -69,6 +74,14 @@ class Lister:
             return "QM_qJobs is not there"
         return None if stat.S_ISDIR(mode) else "QM_qJobs is a link or a file, not a folder"
 
+    def present(self) -> Present:
+        """The names of the last listing, and those that came since."""
+        return Present(frozenset(self._known))
+
+    def forget(self, name: str) -> None:
+        """It was moved away by us: if it comes again, it is new. Any thread may call this."""
+        self._known.pop(name, None)
+
     def mend(self) -> None:
         """Make QM_qJobs again where a person removed it and the rest is still there."""
         if _stamp_of(self._layout.own) == self._own and not os.path.lexists(self._path):
@@ -109,21 +122,40 @@ class Lister:
         except OSError:
             return 0, name
 
-    def hint(self, name: str, *, from_hidden: bool) -> list[Seen]:
-        """An event named this entry: look at it alone, however long the queue is."""
+    def hint(self, hint: Hint, now: float) -> list[Seen]:
+        """An event named an entry: look at it alone, however long the queue is.
+
+        ``now`` is monotonic. Linux is not asked for the old names of renames.
+        A dot-name that came and is gone already when we look was, most
+        likely, given to the next entry that comes by a rename.
+        """
+        name = hint.name
         try:
             inode = os.lstat(os.path.join(self._path, name)).st_ino
         except OSError:
+            if name.startswith(".") and not hint.renamed:
+                self._hidden_gone.append(now)
             return []
         if name.startswith("."):
             self._hidden[inode] = name
             return []
         if is_junk(name):
             return []
-        if self._known.get(name) == inode and not from_hidden:
+        committed = hint.renamed and self._was_dot_name(hint, inode, now)
+        if self._known.get(name) == inode and not committed:
             return []
         self._known[name] = inode
-        return [Appeared(name, committed=from_hidden or inode in self._hidden)]
+        return [Appeared(name, committed)]
+
+    def _was_dot_name(self, hint: Hint, inode: int, now: float) -> bool:
+        if hint.before or inode in self._hidden:
+            return hint.before.startswith(".") or inode in self._hidden
+        while self._hidden_gone and now - self._hidden_gone[0] > _SOON:
+            self._hidden_gone.popleft()
+        if not self._hidden_gone:
+            return False
+        self._hidden_gone.popleft()
+        return True
 
 
 def _stamp_of(path: str) -> tuple[int, int] | None:

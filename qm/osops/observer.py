@@ -32,15 +32,15 @@ def new_observer() -> BaseObserver:
 def _arrivals_only() -> type[EventEmitter] | None:
     if sys.platform != "linux":
         return None
-    from watchdog.observers.inotify import InotifyEmitter
+    from watchdog.observers.inotify import InotifyFullEmitter
     from watchdog.observers.inotify_c import InotifyConstants
 
     wanted = (
         InotifyConstants.IN_CREATE | InotifyConstants.IN_MOVED_TO | InotifyConstants.IN_DELETE_SELF
     )
 
-    class ArrivalEmitter(InotifyEmitter):
-        """Tells of names that come into the folder."""
+    class ArrivalEmitter(InotifyFullEmitter):
+        """Tells of names that come into the folder, and whether by a rename."""
 
         def get_event_mask_from_filter(self) -> Any:
             return wanted

@@ -182,11 +182,11 @@ class FolderHandle:
             raise
 
     def create(self, name: str, mode: int = 0o666) -> int:
-        """A new, empty plain file, opened for appending; FileExistsError where taken.
+        """A new, empty plain file, opened for appending and reading; FileExistsError where taken.
 
         ``mode`` means nothing here: a file has the rights of its folder.
         """
-        return open_fd(self._at(name), APPEND, CREATE_NEW)
+        return open_fd(self._at(name), APPEND | GENERIC_READ, CREATE_NEW)
 
     def append(self, name: str) -> int:
         """The plain file ``name``, made where absent, opened for appending."""

@@ -20,6 +20,7 @@ from qm.model import Place
 from qm.names import shown
 from qm.osops import FolderHandle
 from qm.records import LIMIT, RecordError, decode
+from qm.watch import Hint
 
 log = logging.getLogger("qm.requests")
 
@@ -141,9 +142,9 @@ class RequestReader(threading.Thread):
         self._known: set[str] = set()
         self._stamp = 0
 
-    def wake(self, name: str, from_hidden: bool) -> None:
+    def wake(self, hint: Hint) -> None:
         """A file event came."""
-        if not name.endswith(".answer"):
+        if not hint.name.endswith(".answer"):
             self._wake.set()
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ from qm.core import events as ev
 from qm.effects.listing import Lister
 from qm.effects.reconcile import Librarian
 from qm.index import Index
-from qm.watch import Watch
+from qm.watch import Hint, Watch
 
 log = logging.getLogger("qm.looking")
 
@@ -36,12 +36,13 @@ class QueueWatcher(threading.Thread):
         self._rescan = rescan
         self._post = post
         self._wake = threading.Event()
-        self._hints: deque[tuple[str, bool]] = deque(maxlen=100_000)
+        self._hints: deque[Hint] = deque(maxlen=100_000)
         self._ended = False
 
-    def wake(self, name: str, from_hidden: bool) -> None:
-        """A file event came; it may name an entry."""
-        self._hints.append((name, from_hidden))
+    def wake(self, hint: Hint) -> None:
+        """A file event came; it may name an entry, else a stat tells what is new."""
+        if hint.name:
+            self._hints.append(hint)
         self._wake.set()
 
     def stop(self) -> None:
@@ -68,6 +69,8 @@ class QueueWatcher(threading.Thread):
                 for event in events:
                     self._post(event)
                 gone = any(isinstance(e, ev.Frozen) and e.reason is not None for e in events)
+                if overdue and not gone:
+                    self._post(self._lister.present())
                 missing_since = (missing_since or now) if gone else 0.0
                 if missing_since and now - missing_since > _MEND_AFTER:
                     with contextlib.suppress(OSError):
@@ -75,8 +78,7 @@ class QueueWatcher(threading.Thread):
 
     def _take_hints(self) -> None:
         while self._hints:
-            name, from_hidden = self._hints.popleft()
-            for event in self._lister.hint(name, from_hidden=from_hidden):
+            for event in self._lister.hint(self._hints.popleft(), time.monotonic()):
                 self._post(event)
 
 

@@ -53,7 +53,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.communicate()
 
 
-def eventually(what: Callable[[], object], *, within: float = 15.0) -> None:
+def wait_until(what: Callable[[], object], *, within: float = 15.0) -> None:
     """Wait until ``what()`` is true; fails with what it was last."""
     until = time.monotonic() + within
     last = what()

@@ -27,10 +27,10 @@ from qm.osops import (
 )
 from tests.contract.system_under_test import (
     end,
-    eventually,
     not_in_wine,
     posix_only,
     python,
+    wait_until,
     windows_only,
 )
 
@@ -210,7 +210,7 @@ def test_the_whole_tree_ends_with_end_now(start: Start, tmp_path: Path) -> None:
     command = python_command(tmp_path / "job folder", FAMILY.replace("STAY", "120"))
     with start(command) as run:
         script = run.told()
-        eventually(lambda: run.log().strip())
+        wait_until(lambda: run.log().strip())
         family = [script["pid"], *map(int, run.log().split())]
         assert all(started_at(pid) for pid in family)
         assert set(family) <= set(descendants(run.process.pid))
@@ -238,7 +238,7 @@ def test_what_a_script_leaves_behind_is_told_and_ended(start: Start, tmp_path: P
 def test_a_script_that_is_asked_to_end_ends_by_itself(start: Start, tmp_path: Path) -> None:
     with start(python_command(tmp_path / "job folder", f"print('up', flush=True); {SLEEP}")) as run:
         run.told()
-        eventually(lambda: run.log().strip())
+        wait_until(lambda: run.log().strip())
         run.order("ask")
         told = run.told(within=8)
         assert told["signal"] in {"SIGTERM", "SIGBREAK"} or told["exit_code"]
@@ -261,7 +261,7 @@ def test_the_memory_of_the_whole_tree_is_told(start: Start, tmp_path: Path) -> N
     code = f"import subprocess, sys, time\n{code.replace('input()', 'time.sleep(120)')}"
     with start(python_command(tmp_path / "job folder", code)) as run:
         run.told()
-        eventually(lambda: run.log().strip())
+        wait_until(lambda: run.log().strip())
         run.order("sample")
         assert 60_000_000 < run.told()["peak_memory"] < 600_000_000
         run.order("end")
@@ -316,7 +316,7 @@ def test_a_script_whose_supervisor_was_killed_is_found_by_its_token(
 ) -> None:
     with start(python_command(tmp_path / "job folder", FAMILY.replace("STAY", "120"))) as run:
         token = run.told()["token"]
-        eventually(lambda: run.log().strip())
+        wait_until(lambda: run.log().strip())
         family = list(map(int, run.log().split()))
         assert set(family) <= set(carriers(token))
         run.process.kill()
@@ -329,12 +329,12 @@ def test_a_script_whose_supervisor_was_killed_is_found_by_its_token(
 def test_a_script_ends_with_its_supervisor(start: Start, tmp_path: Path) -> None:
     with start(python_command(tmp_path / "job folder", FAMILY.replace("STAY", "120"))) as run:
         token = run.told()["token"]
-        eventually(lambda: run.log().strip())
+        wait_until(lambda: run.log().strip())
         family = list(map(int, run.log().split()))
         run.process.kill()
         run.process.wait()
         try:
-            eventually(lambda: not any(started_at(pid) for pid in family), within=3)
+            wait_until(lambda: not any(started_at(pid) for pid in family), within=3)
         finally:
             end_carriers(token, patience=20)
 

@@ -11,7 +11,14 @@ import pytest
 
 from qm.osops import identity_of
 from qm.osops.scanning import FsClock, Scan, scan_folder
-from tests.contract.system_under_test import end, not_in_wine, posix_only, python, windows_only
+from tests.contract.system_under_test import (
+    end,
+    not_in_wine,
+    posix_only,
+    python,
+    wait_until,
+    windows_only,
+)
 
 WRITER = """
 import sys
@@ -240,10 +247,10 @@ def test_the_file_system_s_clock_goes_on_and_is_the_one_that_stamps_files(tmp_pa
     (tmp_path / "job").mkdir()
     try:
         first = clock.now()
-        time.sleep(0.05)
+        wait_until(lambda: clock.now() > first)
         (tmp_path / "job" / "file").write_bytes(b"1")
         seen = scan(tmp_path / "job")
-        time.sleep(0.05)
+        wait_until(lambda: clock.now() > seen.newest_change)
         last = clock.now()
     finally:
         clock.close()
