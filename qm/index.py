@@ -120,6 +120,7 @@ class Index:
         self._gone: set[int] = set()
         self._arrivals: dict[str, ArrivalRow | None] = {}
         self._facts: dict[str, str] = {}
+        self._told: dict[str, str] = {}
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
 
@@ -178,7 +179,7 @@ class Index:
     def put_fact(self, name: str, value: str) -> None:
         """Remember something about the manager itself."""
         with self._lock:
-            self._facts[name] = value
+            self._facts[name] = self._told[name] = value
 
     @property
     def dirty(self) -> bool:
@@ -229,6 +230,7 @@ class Index:
                     self._connection.close()
             remove_index(self._path)
             self._open()
+            self._facts = dict(self._told)
 
     def clear_open(self) -> None:
         """At the start: what an earlier manager showed as waiting is found again by listing."""

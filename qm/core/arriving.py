@@ -212,6 +212,9 @@ def _accept(state: CoreState, arrival: Arrival, seen: Inspection, ready: Ready) 
     if arrival.job is None:
         job = _new_job(state, arrival, seen, info.options, info.file)
         actions.append(act.SaveState(state.next_id))
+        if records is not None and records.job is not None and records.is_ours:
+            # A person put an ended job back: the folder is the new job's now.
+            actions.append(act.Forget(records.job))
         if info.options.hold:
             hold = hold or Reason("User", f"{info.file} says hold")
         if sealed and records and records.submit and records.submit.get("hold"):

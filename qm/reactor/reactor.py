@@ -129,8 +129,8 @@ class Reactor:
         self._index.put(row_of(action.job))
 
     def _forget(self, action: act.Forget) -> None:
-        job = action.job
-        log.info("job %d (%s): its folder was taken away", job.id, shown(job.name))
+        job, name = action.job, shown(action.job.name)
+        log.info("job %d (%s): its folder was taken away, or is another job's now", job.id, name)
         if action.record:
             self._ends.put(action)
         else:

@@ -15,6 +15,8 @@ from typing import Any
 
 import psutil
 
+from qm.osops import end_carriers
+
 QUICK = {"Settle": "0.15", "Refuse_after": "0.6", "Empty_after": "1.5", "Kill_grace": "2"}
 """Times that let a test see in a second what takes half a minute otherwise."""
 PLACES = ("QM_qJobs", "QM_Jobs", "QM_dJobs", "QM_lost+found")
@@ -195,7 +197,7 @@ class Queue:
         return [child for child in children if "qm.supervisor" in " ".join(child.cmdline())]
 
     def end_everything(self) -> list[int]:
-        """After a test: end the manager and whatever still belongs to this folder.
+        """After a test: end the manager, and jobs that the test left running.
 
         Returns pids of processes that should not have been there.
         """
@@ -203,7 +205,27 @@ class Queue:
         if self.process is not None and self.process.poll() is None:
             children = psutil.Process(self.process.pid).children()
         self.stop()
+        for start in self.folder.glob("QM_*/*/.qm/start.json"):
+            record = json.loads(start.read_bytes())
+            if not (start.parent / "exit.json").exists():
+                psutil.wait_procs(_killed(record["supervisor"], children), timeout=5)
+                end_carriers(record["token"], patience=5)
         _, alive = psutil.wait_procs(children, timeout=15)
         for process in alive:
             process.kill()
         return [process.pid for process in alive]
+
+
+def _killed(pid: int, children: list[psutil.Process]) -> list[psutil.Process]:
+    found = [child for child in children if child.pid == pid]
+    for process in found:
+        process.kill()
+    return found
+
+
+def is_gone(pid: int) -> bool:
+    """True if the process has ended; one that nobody has reaped yet has."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
