@@ -55,13 +55,25 @@ def entries_by_folders(
                 copies.append((found, place))
     for found, place in copies:
         # A folder restored from a backup keeps its id, a copy of a job that is there does not.
-        row = _read(found, place, adopt=True)
+        row = _read(found.path, found.name, place, adopt=True)
         if row is not None:
             rows.setdefault(row.id, row)
     for row in rows.values():
         if row.ended is None or since is None or row.ended >= since:
             entries.append(entry_of(row, layout, why if waits_for_its_turn(row) else None))
     return entries
+
+
+def entry_by_name(layout: Layout, name: str, why: Reason) -> Entry | None:
+    """What lies under ``name`` in the four folders, the waiting one first; None: nothing."""
+    for place in Place:
+        path = layout.path(place, name)
+        row = _read(path, name, place, adopt=False) if os.path.lexists(path) else None
+        if row is not None:
+            return entry_of(row, layout, why if waits_for_its_turn(row) else None)
+        if place is Place.WAITING and os.path.lexists(path):
+            return arriving(ArrivalRow(plain(name), str(why), ""), layout)
+    return None
 
 
 def was_moved(layout: Layout) -> bool:
@@ -93,15 +105,14 @@ def _row_of(
     # What runs without a manager may have ended since: its records say so.
     if remembered is not None and place is not Place.RUNNING:
         return remembered
-    return _read(found, place, adopt=adopt) or remembered
+    return _read(found.path, found.name, place, adopt=adopt) or remembered
 
 
-def _read(found: os.DirEntry[str], place: Place, *, adopt: bool) -> Row | None:
+def _read(path: str, name: str, place: Place, *, adopt: bool) -> Row | None:
     try:
-        records = read_records(found.path, found.name)
+        return row_from_records(read_records(path, name), name, place, adopt=adopt)
     except OSError:
         return None
-    return row_from_records(records, found.name, place, adopt=adopt)
 
 
 def _is_same(found: os.DirEntry[str], row: Row) -> bool:

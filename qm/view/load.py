@@ -17,6 +17,7 @@ from qm.view.by_index import Facts, entries_by_index, facts_of, find_by_index, i
 from qm.view.entries import NOT_RUNNING, Entry, View, in_order, plain
 
 _NO_INDEX = Reason("Indexing", "QM is making its index anew; ask again in a moment")
+_JUST_NOW = Reason("Settling", "QM has just seen it")
 
 
 def load(layout: Layout, since: str | None) -> View:
@@ -43,7 +44,15 @@ def find(layout: Layout, target: str) -> Entry:
     Of several jobs of one name it is the newest that has not ended, else the
     newest. Raises NoSuchJob.
     """
-    name = plain(target_of(target))
+    wanted = target_of(target)
+    entry = _find(layout, wanted)
+    if entry is None:
+        raise NoSuchJob(f"there is no job {shown(target)}", "`qm list --all` shows every job.")
+    return _pinned(layout, entry)
+
+
+def _find(layout: Layout, wanted: str) -> Entry | None:
+    name = plain(wanted)
     running = manager_runs(layout)
     if running:
         try:
@@ -51,11 +60,25 @@ def find(layout: Layout, target: str) -> Entry:
                 facts: Facts | None = facts_of(index, manager_says(layout))
                 if facts is not None:
                     found = find_by_index(index, layout, facts, name)
-                    return _pinned(layout, _or_none_such(found, target))
+                    return found if _is_there(layout, found) else _just_now(layout, wanted)
         except sqlite3.Error:
             pass  # As above.
-    found = _choose(_from_folders(layout, None, running).entries, name)
-    return _pinned(layout, _or_none_such(found, target))
+    return _choose(_from_folders(layout, None, running).entries, name)
+
+
+def _is_there(layout: Layout, entry: Entry | None) -> bool:
+    """False for an arrival that has moved on: the index follows some milliseconds later."""
+    if entry is None:
+        return False
+    return entry.id is not None or os.path.lexists(layout.path(Place.WAITING, entry.name))
+
+
+def _just_now(layout: Layout, wanted: str) -> Entry | None:
+    from qm.view.by_folders import entry_by_name
+
+    if wanted != os.path.basename(wanted) or wanted in ("", os.curdir, os.pardir):
+        return None
+    return entry_by_name(layout, wanted, _JUST_NOW)
 
 
 def _pinned(layout: Layout, entry: Entry) -> Entry:
@@ -111,9 +134,3 @@ def _choose(entries: tuple[Entry, ...], target: str) -> Entry | None:
                 return entry
     named = [entry for entry in entries if entry.name == target]
     return max(named, key=lambda e: (e.ended is None, e.id or 0), default=None)
-
-
-def _or_none_such(entry: Entry | None, target: str) -> Entry:
-    if entry is None:
-        raise NoSuchJob(f"there is no job {shown(target)}", "`qm list --all` shows every job.")
-    return entry

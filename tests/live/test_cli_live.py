@@ -144,7 +144,7 @@ def test_logs_follow_a_job_to_its_end(queue: Queue) -> None:
 def test_logs_follow_a_folder_that_is_still_arriving(
     make_queue: Callable[..., Queue],
 ) -> None:
-    queue = make_queue(Settle="1").start()
+    queue = make_queue(Settle="1", Refuse_after="3", Empty_after="3").start()
     queue.copy_in(queue.job("a", "echo here I am"))
     wait_for("it arrives", lambda: queue.row("a"))
     said = queue.run("logs", "-f", "a", timeout=30)

@@ -304,6 +304,7 @@ def test_an_arriving_folder_is_found_by_its_name_and_after_an_ended_job_of_that_
     layout: Layout, manager: Index
 ) -> None:
     put(manager, make_job(layout, Place.DONE, "a", 5, State.FINISHED, ended=RECENTLY))
+    Path(layout.path(Place.WAITING, "a")).mkdir()
     manager.put_arrival("a", ArrivalRow("a", "Settling: 1 file", LONG_AGO))
     manager.flush()
     assert find(layout, "a").state == "ARRIVING"
@@ -313,6 +314,20 @@ def test_an_arriving_folder_is_found_by_its_name_and_after_an_ended_job_of_that_
 def test_a_job_that_is_not_there_is_told(layout: Layout, manager: Index, target: str) -> None:
     with pytest.raises(NoSuchJob):
         find(layout, target)
+
+
+def test_a_drop_that_the_index_does_not_know_yet_is_found(layout: Layout, manager: Index) -> None:
+    Path(layout.path(Place.WAITING, "drop")).mkdir()
+    assert find(layout, "drop").reason == "Settling: QM has just seen it"
+
+
+def test_an_arrival_that_has_just_been_started_is_found_where_it_is(
+    layout: Layout, manager: Index
+) -> None:
+    manager.put_arrival("a", ArrivalRow("a", "Settling: 1 file", LONG_AGO))
+    manager.flush()
+    make_job(layout, Place.RUNNING, "a", 1, State.RUNNING)
+    assert find(layout, "a").state == "RUNNING"
 
 
 def test_without_any_folder_there_are_no_jobs(tmp_path: Path) -> None:
