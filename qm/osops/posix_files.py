@@ -139,7 +139,8 @@ class FolderHandle:
         With ``sync`` the data is on disk before the name is; the folder itself
         is synced by :meth:`sync`, once for several records.
         """
-        temporary = f".{name}.new"
+        # Named by the process: a record that anybody may write is never torn between two.
+        temporary = f".{name}.{os.getpid()}.new"
         try:
             fd = os.open(temporary, _OPEN_NEW, 0o666, dir_fd=self.fd)
         except FileExistsError:

@@ -159,7 +159,8 @@ class FolderHandle:
         With ``sync`` the data is on disk before the name is. A reader that has
         the old one open is waited for, up to two seconds.
         """
-        temporary = f".{name}.new"
+        # Named by the process: a record that anybody may write is never torn between two.
+        temporary = f".{name}.{os.getpid()}.new"
         try:
             fd = open_fd(self._at(temporary), GENERIC_WRITE, CREATE_NEW)
         except FileExistsError:
