@@ -62,7 +62,8 @@ def _mark(path: str, who: str, grace: float) -> None:
                 f"no process runs {who} any more",
                 "Its end was not recorded; `qm serve` finds out and tells.",
             )
-        assert records.job is not None
+        if records.job is None:
+            raise QMError(f"the record of {who} cannot be understood", "`qm doctor` tells more.")
         write_kill(own, records.job, Reason("User", f"killed by {who_asks()}"), grace, "")
 
 
