@@ -281,12 +281,11 @@ class Manager:
         config, layout, post = self._config, self._layout, self._inbox.post
         poll = max(config.poll, 1.0) if self._tested.network else config.poll
         requests = RequestReader(layout.requests, config.poll, post)
-        request_watch = Watch(layout.requests, requests.wake)
         queue_watch = Watch(layout.place(Place.WAITING), lambda hint: queue.wake(hint))
         queue = QueueWatcher(self._lister, queue_watch, poll, config.rescan, post)
         librarian = Librarian(layout, self._index, adopt=adopt)
         keeper = IndexKeeper(self._index, librarian, config.rescan, post, rebuild=rebuild)
-        watches = [queue_watch, request_watch] if config.watch else []
+        watches = [queue_watch, requests.watch] if config.watch and not self._tested.network else []
         for watch in watches:
             watch.start()
         threads = (queue, requests, keeper)

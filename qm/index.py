@@ -123,6 +123,7 @@ class Index:
         self._told: dict[str, str] = {}
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
+        self._changed = threading.Event()
 
     def open(self) -> bool:
         """Open the file, made anew where it is absent or damaged; True if it was made anew."""
@@ -164,33 +165,46 @@ class Index:
         with self._lock:
             self._rows[row.id] = row
             self._gone.discard(row.id)
+        self._changed.set()
 
     def remove(self, job_id: int) -> None:
         """Remember that a job is gone."""
         with self._lock:
             self._rows.pop(job_id, None)
             self._gone.add(job_id)
+        self._changed.set()
 
     def put_arrival(self, name: str, arrival: ArrivalRow | None) -> None:
         """Show an arriving entry, or with None hide it."""
         with self._lock:
             self._arrivals[name] = arrival
+        self._changed.set()
 
     def put_fact(self, name: str, value: str) -> None:
         """Remember something about the manager itself."""
         with self._lock:
             self._facts[name] = self._told[name] = value
+        self._changed.set()
 
     @property
     def dirty(self) -> bool:
         """True if something waits for :meth:`flush`."""
         return bool(self._rows or self._gone or self._arrivals or self._facts)
 
+    def wait_for_change(self, timeout: float) -> None:
+        """Return when something waits for :meth:`flush`, or after ``timeout`` seconds."""
+        self._changed.wait(timeout)
+
+    def wake(self) -> None:
+        """Let :meth:`wait_for_change` return."""
+        self._changed.set()
+
     def flush(self) -> None:
         """Write all that was put, in one transaction. sqlite3.Error where that fails;
         what was put is kept for the next time.
         """
         with self._lock:
+            self._changed.clear()
             if not self.dirty or self._connection is None:
                 return
             connection = self._connection
@@ -204,6 +218,7 @@ class Index:
                 )
                 connection.execute("COMMIT")
             except sqlite3.Error:
+                self._changed.set()
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise

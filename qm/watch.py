@@ -38,6 +38,11 @@ class Watch:
         self.trouble: str | None = None
         """Why there are no events, for a person; None while there are."""
 
+    @property
+    def works(self) -> bool:
+        """True while there should be events."""
+        return self._observer is not None
+
     def start(self) -> None:
         """Begin; where that is not possible, :attr:`trouble` says why and polling must do."""
         self.stop()

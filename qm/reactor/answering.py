@@ -20,12 +20,13 @@ from qm.model import Place
 from qm.names import shown
 from qm.osops import FolderHandle
 from qm.records import LIMIT, RecordError, decode
-from qm.watch import Hint
+from qm.watch import Hint, Watch
 
 log = logging.getLogger("qm.requests")
 
 ControlAction = act.Answer | act.Remove | act.AnswerEnded
 _SWEEP_EVERY = 600.0
+_WITH_EVENTS = 1.0
 
 
 class ControlWork:
@@ -130,10 +131,12 @@ class ControlWork:
 
 
 class RequestReader(threading.Thread):
-    """Looks for requests when woken, and every ``poll`` seconds where the folder changed."""
+    """Looks for requests when woken by an event, and every ``poll`` seconds without events."""
 
     def __init__(self, folder: str, poll: float, post: Callable[[ev.Event], None]) -> None:
         super().__init__(name="qm-requests", daemon=True)
+        self.watch = Watch(folder, self.wake)
+        """To be started by whoever wants events."""
         self._folder = folder
         self._poll = poll
         self._post = post
@@ -164,7 +167,7 @@ class RequestReader(threading.Thread):
                 self._look()
             except OSError as error:
                 log.warning("requests cannot be read: %s", error)
-            self._wake.wait(self._poll)
+            self._wake.wait(max(self._poll, _WITH_EVENTS) if self.watch.works else self._poll)
             self._wake.clear()
 
     def _look(self) -> None:

@@ -21,6 +21,9 @@ log = logging.getLogger("qm.looking")
 Post = Callable[[ev.Event], None]
 _SHARE = 20.0
 _MEND_AFTER = 5.0
+_MOMENT = 0.05
+_LOST_EVERY = 1.0
+_GIVE_UP = 20
 
 
 class QueueWatcher(threading.Thread):
@@ -99,14 +102,19 @@ class IndexKeeper(threading.Thread):
     def stop(self) -> None:
         """End soon."""
         self._ended.set()
+        self._index.wake()
 
     def run(self) -> None:
         """Until stopped."""
         reconcile_at = 0.0
         failures = 0
-        while not self._ended.wait(0.05 if self._index.dirty else 0.25):
+        while not self._ended.is_set():
+            self._index.wait_for_change(_LOST_EVERY)
+            # What changes within a moment goes into one transaction.
+            if self._ended.wait(_MOMENT):
+                break
             try:
-                if self._index.is_lost() or failures > 20:
+                if self._index.is_lost() or failures >= _GIVE_UP:
                     log.warning("the index is lost: made anew from folders and records")
                     self._index.make_anew()
                     self._rebuild, failures = True, 0
@@ -121,5 +129,8 @@ class IndexKeeper(threading.Thread):
                     reconcile_at = time.monotonic() + max(self._rescan, _SHARE * took)
                 failures = 0
             except (sqlite3.Error, OSError) as error:
-                failures += 1
+                damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(
+                    error, sqlite3.OperationalError
+                )
+                failures += _GIVE_UP if damaged else 1
                 log.warning("the index cannot be written: %s", error)

@@ -103,7 +103,7 @@ def test_readers_see_a_whole_record_while_another_process_rewrites_it(
 
 
 def test_what_a_crash_left_beside_a_record_is_no_hindrance(folder: FolderHandle) -> None:
-    Path(folder.path, ".job.json.new").write_bytes(b"half a rec")
+    Path(folder.path, f".job.json.{os.getpid()}.new").write_bytes(b"half a rec")
     folder.write("job.json", b"whole")
     assert folder.names() == ["job.json"]
 
