@@ -48,7 +48,6 @@ from qm.resources import limits_of
 from qm.shims import make_python_shim
 from qm.statefile import SavedState, StateFile
 from qm.systems.local import LocalSystem, Site
-from qm.watch import Watch
 from qm.webprocess import WebProcess
 
 log = logging.getLogger("qm")
@@ -269,11 +268,9 @@ class Manager:
             self._inbox.stop()
 
         if threading.current_thread() is threading.main_thread():
-            for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+            for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
                 if hasattr(signal, name):
                     signal.signal(getattr(signal, name), stop)
-            if hasattr(signal, "SIGHUP"):
-                signal.signal(signal.SIGHUP, stop)
         return told
 
     @contextlib.contextmanager
@@ -281,11 +278,10 @@ class Manager:
         config, layout, post = self._config, self._layout, self._inbox.post
         poll = max(config.poll, 1.0) if self._tested.network else config.poll
         requests = RequestReader(layout.requests, config.poll, post)
-        queue_watch = Watch(layout.place(Place.WAITING), lambda hint: queue.wake(hint))
-        queue = QueueWatcher(self._lister, queue_watch, poll, config.rescan, post)
+        queue = QueueWatcher(self._lister, layout.place(Place.WAITING), poll, config.rescan, post)
         librarian = Librarian(layout, self._index, adopt=adopt)
         keeper = IndexKeeper(self._index, librarian, config.rescan, post, rebuild=rebuild)
-        watches = [queue_watch, requests.watch] if config.watch and not self._tested.network else []
+        watches = [queue.watch, requests.watch] if config.watch and not self._tested.network else []
         for watch in watches:
             watch.start()
         threads = (queue, requests, keeper)

@@ -204,7 +204,7 @@ def _veto(
         )  # fmt: skip
     if scan.entries == 0:
         return _grace(
-            drop, Reason("Empty", "nothing is in the folder yet"), "Drop a folder with a job in it.",
+            drop, Reason("Empty", "nothing is in the folder yet"), "Drop a folder with a job.",
             quiet, settle, now, rules.empty_after,
         )  # fmt: skip
     return None

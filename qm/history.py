@@ -88,21 +88,21 @@ def _line(job: Job, vanished: bool) -> dict[str, Any]:
 def read_history(path: str) -> Iterator[dict[str, Any]]:
     """Every line that can be understood, oldest first; none where there is no file."""
     try:
-        file = open(path, "rb")
+        with open(path, "rb") as file:
+            lines = file.readlines()
     except FileNotFoundError:
         return
-    with file:
-        yield from _lines(file.readlines())
+    yield from _lines(lines)
 
 
 def _tail(path: str) -> Iterator[dict[str, Any]]:
     try:
-        file = open(path, "rb")
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+            lines = file.readlines()
     except FileNotFoundError:
         return
-    with file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-        yield from _lines(file.readlines())
+    yield from _lines(lines)
 
 
 def _lines(lines: list[bytes]) -> Iterator[dict[str, Any]]:

@@ -59,8 +59,7 @@ class ArrivalRow:
 
 _COLUMNS = [f.name for f in fields(Row)]
 _INSERT = (
-    f"INSERT OR REPLACE INTO jobs ({', '.join(_COLUMNS)}) "  # noqa: S608
-    f"VALUES ({', '.join('?' * len(_COLUMNS))})"
+    f"INSERT OR REPLACE INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -287,15 +286,19 @@ class IndexReader:
     def __init__(self, path: str) -> None:
         """Open an index that is there; sqlite3.Error where it cannot be read."""
         uri = f"file:{quote(path)}?mode=ro"
-        self._connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_MS / 1000)
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version != _VERSION:
-            self._connection.close()
-            raise sqlite3.DatabaseError(f"an index of version {version}")
+        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_MS / 1000)
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version != _VERSION:
+                raise sqlite3.DatabaseError(f"an index of version {version}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        self._connection = connection
 
     def rows(self, where: str = "1", arguments: Iterable[object] = (), tail: str = "") -> list[Row]:
         """Rows for which the SQL condition ``where`` holds."""
-        query = f"SELECT {', '.join(_COLUMNS)} FROM jobs WHERE {where} {tail}"  # noqa: S608
+        query = f"SELECT {', '.join(_COLUMNS)} FROM jobs WHERE {where} {tail}"
         return [Row(*values) for values in self._connection.execute(query, tuple(arguments))]
 
     def waiting_and_running(self) -> list[Row]:

@@ -14,6 +14,8 @@ def shown(name: str) -> str:
     Undecodable bytes come as ``\\xff``, control and direction characters as
     their escapes: what is shown cannot move the cursor or swap its letters.
     """
+    if name.isascii() and name.isprintable():
+        return name
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
     return "".join(
         character

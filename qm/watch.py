@@ -35,6 +35,8 @@ class Watch:
         self._changed = changed
         self._observer: BaseObserver | None = None
         self._root: tuple[int, int] | None = None
+        self.wanted = False
+        """True from the first :meth:`start` to :meth:`stop`."""
         self.trouble: str | None = None
         """Why there are no events, for a person; None while there are."""
 
@@ -45,7 +47,8 @@ class Watch:
 
     def start(self) -> None:
         """Begin; where that is not possible, :attr:`trouble` says why and polling must do."""
-        self.stop()
+        self._end()
+        self.wanted = True
         try:
             status = os.stat(self._path)
             observer = new_observer()
@@ -78,6 +81,10 @@ class Watch:
 
     def stop(self) -> None:
         """End the threads."""
+        self.wanted = False
+        self._end()
+
+    def _end(self) -> None:
         observer, self._observer = self._observer, None
         if observer is not None:
             observer.stop()

@@ -56,7 +56,7 @@ def on_gone(state: CoreState, event: ev.Gone, now: Now) -> list[act.Action]:
 
 
 def on_present(state: CoreState, event: ev.Present, now: Now) -> list[act.Action]:
-    """Whatever lies in QM_qJobs and is unknown has appeared; what is known and not there is gone."""
+    """What lies there and is unknown has appeared; what is known and not there is gone."""
     moving = {run.before.name for run in state.runs.values() if run.before is not None}
     moving |= {e.action.job.name for e in (*state.ending.values(), *state.requeueing.values())}
     unknown = event.names - state.by_name.keys() - state.arrivals.keys() - moving
@@ -99,11 +99,16 @@ def on_inspected(state: CoreState, event: ev.Inspected, now: Now) -> list[act.Ac
         arrival.again = False
         return look(arrival)
     records = seen.records
-    if not arrival.recorded and records is not None and records.job is not None:
-        if (records.is_ours or state.settings.adopt_records) and not records.ended:
-            del state.arrivals[arrival.name]
-            return [act.HideArrival(arrival.name), *adopt(state, records, now)]
+    if not arrival.recorded and records is not None and _is_accepted(state, records):
+        del state.arrivals[arrival.name]
+        return [act.HideArrival(arrival.name), *adopt(state, records, now)]
     return _settle(state, arrival, seen, now)
+
+
+def _is_accepted(state: CoreState, records: Records) -> bool:
+    """Whether the records are an accepted job's that has not ended."""
+    ours = records.is_ours or (records.job is not None and state.settings.adopt_records)
+    return ours and not records.ended
 
 
 def _look_at_waiting(state: CoreState, job: Job, seen: Inspection, now: Now) -> list[act.Action]:

@@ -13,7 +13,6 @@ from qm.core.waiting import WaitingQueue
 from qm.drops import Settling
 from qm.model import TRANSITIONS, Job, Place, Reason, State
 
-
 STARTING = Reason("Starting", "QM has just started and still looks at what is there")
 
 

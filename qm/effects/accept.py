@@ -23,7 +23,7 @@ def accept(layout: Layout, action: act.Accept, boot: str) -> ev.Accepted | ev.No
         return _accept(path, action, boot)
     except FileNotFoundError:
         return ev.NotAccepted(job.id, True, Reason("Gone", "its folder was taken away"))
-    except PermissionError as error:
+    except PermissionError:
         if _may_write(path):
             try:
                 return _accept(path, action, boot)

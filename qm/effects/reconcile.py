@@ -60,7 +60,7 @@ class Librarian:
         seen_again: set[int] = set()
         count = 0
         for name, inode in found.items():
-            job_id, known_inode = known.get(name, (None, None))
+            _, known_inode = known.get(name, (None, None))
             if known_inode == inode:
                 continue
             row = self._read(place, name, ids)

@@ -67,7 +67,8 @@ class ControlWork:
         try:
             with reading(self._layout.index_file) as index:
                 return index.rows(f"ended IS NOT NULL AND {where}", arguments, "ORDER BY id DESC")
-        except sqlite3.Error:
+        except (sqlite3.Error, OverflowError, UnicodeEncodeError):
+            # A number or a text that no job can have.
             return []
 
     def _answer_ended(self, action: act.AnswerEnded) -> None:

@@ -29,12 +29,11 @@ _GIVE_UP = 20
 class QueueWatcher(threading.Thread):
     """Lists QM_qJobs: when an event or a stat says so, and every ``rescan`` seconds."""
 
-    def __init__(
-        self, lister: Lister, watch: Watch, poll: float, rescan: float, post: Post
-    ) -> None:
+    def __init__(self, lister: Lister, path: str, poll: float, rescan: float, post: Post) -> None:
         super().__init__(name="qm-queue-watcher", daemon=True)
         self._lister = lister
-        self._watch = watch
+        self.watch = Watch(path, self.wake)
+        """To be started by whoever wants events."""
         self._poll = poll
         self._rescan = rescan
         self._post = post
@@ -63,7 +62,7 @@ class QueueWatcher(threading.Thread):
             now = time.monotonic()
             overdue = now - listed >= self._rescan
             if overdue:
-                self._watch.supervise()
+                self._supervise()
             # A large queue is listed less often: events name what came, one stat each.
             if overdue or (now - listed >= _SHARE * cost and self._lister.changed()):
                 events = self._lister.look()
@@ -78,6 +77,10 @@ class QueueWatcher(threading.Thread):
                 if missing_since and now - missing_since > _MEND_AFTER:
                     with contextlib.suppress(OSError):
                         self._lister.mend()
+
+    def _supervise(self) -> None:
+        if self.watch.wanted:
+            self.watch.supervise()
 
     def _take_hints(self) -> None:
         while self._hints:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,9 @@ import pytest
 
 from qm.osops import carriers
 from tests.live.harness import Queue, is_gone, wait_for
+
+if sys.platform == "win32":
+    pytest.skip("the scripts are for /bin/sh", allow_module_level=True)
 
 pytestmark = pytest.mark.live
 
@@ -89,7 +93,7 @@ def wait_until_alive_for(queue: Queue, seconds: float) -> None:
 
 def script_pid(folder: Path) -> int:
     """The pid that a script wrote into ``pid``."""
-    wait_for("the script wrote its pid", lambda: (folder / "pid").exists())
+    wait_for("the script wrote its pid", (folder / "pid").exists)
     return int(wait_for("the pid is there", lambda: (folder / "pid").read_text().strip()))
 
 
@@ -243,4 +247,4 @@ def fill(queue: Queue) -> None:
 
 def stable(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
     """Ids, names, states and reasons."""
-    return sorted((row["id"], row["name"], row["state"], row["reason"]) for row in rows)  # type: ignore[type-var]
+    return sorted((row["id"], row["name"], row["state"], row["reason"]) for row in rows)
