@@ -16,8 +16,10 @@ Handler = Callable[[CoreState, Any, Now], list[act.Action]]
 
 
 def _on_frozen(state: CoreState, event: ev.Frozen, now: Now) -> list[act.Action]:
-    if state.obstacle is STARTING and event.reason is None:
+    if event.reason == state.obstacle:
         return []
+    if event.reason is None and (state.obstacle is STARTING or state.obstacle_until is not None):
+        return []  # Another obstacle has taken its place, and ends by itself.
     state.obstacle, state.obstacle_until = event.reason, None
     return [act.ShowObstacle(event.reason)]
 

@@ -9,6 +9,7 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.answers import end_known
 from qm.core.arriving import look, refused, stuck, wait
+from qm.core.closing import cancel, close
 from qm.core.settings import Now
 from qm.core.state import Arrival, CoreState, Ending, Run, changed
 from qm.drops import Settling
@@ -53,7 +54,7 @@ def on_claimed(state: CoreState, event: ev.Claimed, now: Now) -> list[act.Action
     """The claim is on disk: the script may start."""
     run = state.runs.get(event.job.id)
     if run is None:
-        return []
+        return _claimed_for_nothing(state, event.job)
     run.before = None
     if run.stop is not None:
         state.drop_run(event.job.id)
@@ -62,10 +63,26 @@ def on_claimed(state: CoreState, event: ev.Claimed, now: Now) -> list[act.Action
     return [act.Start(run.job, event.command, event.note), act.Show(run.job)]
 
 
+def _claimed_for_nothing(state: CoreState, job: Job) -> list[act.Action]:
+    """It was held while its claim was under way, and the claim did not see the mark."""
+    held = state.jobs.get(job.id)
+    if held is None:
+        return []
+    state.drop_waiting(job.id)
+    return _requeue(state, job, Place.RUNNING, held.reason if held.state is State.HELD else None)
+
+
+def _claim_taken_back(state: CoreState, job_id: int) -> Run | None:
+    """The run of a claim that came to nothing; None where a hold has ended that claim already."""
+    run = state.runs.get(job_id)
+    return None if run is None or run.before is None else state.drop_run(job_id)
+
+
 def on_changed(state: CoreState, event: ev.Changed, now: Now) -> list[act.Action]:
     """It was edited after it had been accepted: it settles again and keeps its place."""
-    run = state.drop_run(event.id)
-    assert run.before is not None
+    run = _claim_taken_back(state, event.id)
+    if run is None or run.before is None:
+        return []
     job = replace(run.before, name=event.name)
     if run.stop is not None:
         return cancel(state, job, Place.WAITING, run.stop[0], now)
@@ -84,8 +101,9 @@ def on_changed(state: CoreState, event: ev.Changed, now: Now) -> list[act.Action
 
 def on_unclaimable(state: CoreState, event: ev.Unclaimable, now: Now) -> list[act.Action]:
     """It stays in QM_qJobs; with no space left, so does everything."""
-    run = state.drop_run(event.id)
-    assert run.before is not None
+    run = _claim_taken_back(state, event.id)
+    if run is None or run.before is None:
+        return []
     job = run.before
     if run.stop is not None:
         return cancel(state, job, Place.WAITING, run.stop[0], now)
@@ -101,6 +119,8 @@ def on_unclaimable(state: CoreState, event: ev.Unclaimable, now: Now) -> list[ac
 
 def block(state: CoreState, reason: Reason, now: Now) -> list[act.Action]:
     """Start nothing for a few seconds, and say why."""
+    if state.obstacle is not None and state.obstacle_until is None:
+        return []  # What ends by an event is not to end by time.
     state.obstacle, state.obstacle_until = reason, now.mono + _FULL_RETRY
     return [act.ShowObstacle(reason)]
 
@@ -204,11 +224,11 @@ def on_requeued(state: CoreState, event: ev.Requeued, now: Now) -> list[act.Acti
     job = replace(job, state=State.QUEUED, reason=None, name=event.name, token=None)
     if job.id in state.asked:
         return cancel(state, job, Place.WAITING, Reason("User", "cancelled"), now)
-    state.arrivals.pop(event.name, None)
+    seen = state.arrivals.pop(event.name, None)
     if event.hold is not None:
         job = changed(job, State.HELD, event.hold)
     state.add_waiting(job, None)
-    return [act.Show(job)]
+    return [*([] if seen is None else [act.HideArrival(event.name)]), act.Show(job)]
 
 
 def on_still_locked(state: CoreState, event: ev.StillLocked, now: Now) -> list[act.Action]:
@@ -217,8 +237,12 @@ def on_still_locked(state: CoreState, event: ev.StillLocked, now: Now) -> list[a
     if requeueing is None:
         return []
     job = replace(requeueing.action.job, state=State.RUNNING, reason=None)
-    state.add_run(Run(job, probe_at=now.mono + _PROBE_EVERY / 3))
-    return [act.Show(job)]
+    place = requeueing.action.place
+    state.add_run(Run(job, place=place, probe_at=now.mono + _PROBE_EVERY / 3))
+    # Whoever asked for its end while it was taken back meant it running or not.
+    killed, grace = Reason("User", "killed"), state.settings.kill_grace
+    stops = [act.Stop(job, place, killed, grace, r) for r in state.asked.get(job.id, [])[-1:]]
+    return [act.Show(job), *stops]
 
 
 def on_supervisor_gone(state: CoreState, event: ev.SupervisorGone, now: Now) -> list[act.Action]:
@@ -234,7 +258,8 @@ def on_probed(state: CoreState, event: ev.Probed, now: Now) -> list[act.Action]:
     """The restart table: the same reading of the same files."""
     job, records = event.job, event.records
     run = state.runs.get(job.id)
-    if run is None and (job.id in state.ending or job.id in state.requeueing):
+    known = (state.ending, state.requeueing, state.jobs)
+    if run is None and any(job.id in jobs for jobs in known):
         return []
     if run is not None and run.job.attempt != job.attempt:
         return []
@@ -301,27 +326,15 @@ def _lost(state: CoreState, job: Job, place: Place, records: Records, now: Now) 
     return close(state, act.Close(lost, place, end, log, end_tree=True))
 
 
-def cancel(state: CoreState, job: Job, place: Place, reason: Reason, now: Now) -> list[act.Action]:
-    """End a job whose script has not started."""
-    outcome = Outcome(ended=utc_text(now.wall), reason=reason)
-    gone = replace(changed(job, State.CANCELLED, reason), outcome=outcome)
-    log = f"Job cancelled by QM at: {local_text(now.wall)} ({reason})\n"
-    return close(state, act.Close(gone, place, End(job.attempt, State.CANCELLED, outcome), log))
-
-
-def close(state: CoreState, action: act.Close) -> list[act.Action]:
-    """Remember an end that is under way, and do it."""
-    state.ending[action.job.id] = Ending(action)
-    return [action]
-
-
 def on_moved(state: CoreState, event: ev.Moved, now: Now) -> list[act.Action]:
     """An ended job lies in its last place."""
     ending = state.ending.pop(event.id, None)
     if ending is None:
         return []
     job = replace(ending.action.job, name=event.name)
-    return refused(state, job) if job.state is State.REJECTED else end_known(state, job)
+    if job.state is State.REJECTED:
+        return refused(state, job)
+    return end_known(state, job)
 
 
 def on_unmovable(state: CoreState, event: ev.Unmovable, now: Now) -> list[act.Action]:
