@@ -20,7 +20,7 @@ from qm.core import Core, Settings
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.drops import Rules
-from qm.effects.claim import Claimer, probe
+from qm.effects.claim import Claimer, probe, take_back
 from qm.effects.finish import Finisher
 from qm.effects.intents import Intent, read_intents, remove_intent
 from qm.effects.listing import Lister
@@ -32,7 +32,7 @@ from qm.folders.selftest import SelfTest, self_test
 from qm.history import History
 from qm.index import Index
 from qm.jobdir import read_records
-from qm.model import Job, Place
+from qm.model import Job, Place, State
 from qm.names import shown
 from qm.osops import FolderHandle, boot_id
 from qm.osops.limits import raise_file_limit
@@ -152,7 +152,7 @@ class Manager:
         workers = self._workers()
         reactor = Reactor(core, self._inbox, workers, self._system, self._index)
         stop = self._stop_on_signals()
-        self._probe_claimed()
+        self._probe_claimed(moved)
         for event in self._lister.look():
             self._inbox.post(event)
         self._inbox.post(ev.Listed())
@@ -222,7 +222,7 @@ class Manager:
             remove_intent(self._layout, intent.id)
             log.info("job %d (%s): its end was finished", intent.id, shown(intent.name))
 
-    def _probe_claimed(self) -> None:
+    def _probe_claimed(self, moved: bool) -> None:
         """Read the locks and records of everything in QM_Jobs."""
         folder = self._layout.place(Place.RUNNING)
         for name in sorted(os.listdir(folder)):
@@ -233,10 +233,11 @@ class Manager:
             except OSError as error:
                 log.warning("%s in QM_Jobs cannot be read: %s", shown(name), error)
                 continue
-            if records.job is None or not records.is_ours:
+            if records.job is None or not (records.is_ours or moved):
                 log.warning("%s in QM_Jobs is not a job of this QM: left alone", shown(name))
                 continue
-            self._inbox.post(probe(self._layout, act.Probe(records.job, Place.RUNNING)))
+            job = replace(records.job, identity=records.identity)
+            self._inbox.post(probe(self._layout, act.Probe(job, Place.RUNNING)))
 
     def _workers(self) -> Workers:
         config, layout, post = self._config, self._layout, self._inbox.post
@@ -314,10 +315,21 @@ class Manager:
         until = time.monotonic() + _STOP_PATIENCE
         for lane in workers.all():
             lane.stop(max(0.1, until - time.monotonic()))
-        self._system.close()
+        claimed = [event.job for event in self._inbox.rest() if isinstance(event, ev.Claimed)]
+        for job in [*claimed, *self._system.close()]:
+            self._put_back(job)
         self._index.put_fact("manager", "")
         self._index.close()
         self._clock.close()
+
+    def _put_back(self, job: Job) -> None:
+        """Claimed, and given to nobody: it waits in QM_qJobs while no manager runs."""
+        action = act.Requeue(replace(job, state=State.QUEUED), Place.RUNNING)
+        try:
+            token = secrets.token_hex(16)
+            take_back(self._layout, action, self._boot, token, sync=self._config.sync)
+        except OSError as error:
+            log.warning("job %d is put back by the next manager: %s", job.id, error)
 
 
 def _ended(job: Job, intent: Intent) -> Job:

@@ -13,6 +13,7 @@ from qm.osops import sync_file, write_all
 from qm.records import FORMAT, outcome_record
 
 _TAIL = 4 << 20
+_REMEMBERED = 10_000
 
 
 class History:
@@ -21,14 +22,18 @@ class History:
     def __init__(self, path: str) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._recent = {(line.get("id"), line.get("attempt")) for line in _tail(path)}
+        self._recent = dict.fromkeys(
+            (line.get("id"), line.get("attempt"), bool(line.get("vanished")))
+            for line in _tail(path)
+        )
 
     def append(self, jobs: list[Job], *, vanished: bool = False) -> None:
         """Write a line for each ended job; one that stands there from before a crash is not
-        written twice. OSError where the disk is full: then nothing is written.
+        written twice. ``vanished``: its folder was taken away, so that only this line is left;
+        it may stand after an ordinary line of the same attempt. OSError where the disk is full: then nothing is written.
         """
         with self._lock:
-            new = [job for job in jobs if (job.id, job.attempt) not in self._recent]
+            new = [job for job in jobs if (job.id, job.attempt, vanished) not in self._recent]
             if not new:
                 return
             text = "".join(json.dumps(_line(job, vanished)) + "\n" for job in new)
@@ -44,9 +49,9 @@ class History:
                     raise
             finally:
                 os.close(fd)
-            self._recent.update((job.id, job.attempt) for job in new)
-            while len(self._recent) > 100_000:
-                self._recent.pop()
+            self._recent |= dict.fromkeys((job.id, job.attempt, vanished) for job in new)
+            while len(self._recent) > _REMEMBERED:
+                del self._recent[next(iter(self._recent))]
 
     def sync(self) -> None:
         """Bring what was appended to disk."""

@@ -12,6 +12,7 @@ from qm.jobfiles import LOG, OWN, set_aside
 from qm.model import Job, Outcome, Reason
 from qm.osops import FolderHandle
 from qm.records import (
+    DAMAGE,
     LIMIT,
     Claim,
     End,
@@ -121,14 +122,18 @@ def _read(own: FolderHandle, identity: Identity, name: str, expected: Job | None
     exit_record, end_loaded = load("exit.json"), load("end.json")
     outcome: Outcome | None = None
     end: End | None = None
-    with contextlib.suppress(RecordError):
+    try:
         if exit_record is not None and exit_record.get("attempt") == job.attempt:
             outcome = outcome_from_record(exit_record)
-    with contextlib.suppress(RecordError):
+    except RecordError:
+        damaged.append("exit.json")
+    try:
         if end_loaded is not None:
             end = end_from_record(end_loaded)
             if end.attempt != job.attempt:
                 end = None
+    except RecordError:
+        damaged.append("end.json")
     start = _start(load("start.json"), job)
     return Records(identity, job, claim, start, outcome, end, hold, submit, tuple(damaged))
 
@@ -147,7 +152,7 @@ def _start(record: Record | None, job: Job) -> StartRecord | None:
             supervisor_started=None if born is None else float(born),
             started=str(record["started"]),
         )
-    except (KeyError, TypeError, ValueError):
+    except DAMAGE:
         # Damaged, but it was written: the script may have been started.
         return StartRecord(job.attempt, job.token or "", "", "", 0, None, "")
 
@@ -206,10 +211,12 @@ def write_hold(own: FolderHandle, reason: Reason | None) -> None:
 
 def archive_attempt(folder: FolderHandle, own: FolderHandle, attempt: int) -> None:
     """Put the records and the log of an attempt into ``attempt-N/``; repeat as you like."""
+    names = [name for name in _ATTEMPT_RECORDS if own.exists(name)]
+    if not names and not folder.exists(LOG):
+        return
     with own.sub(f"attempt-{attempt}", create=True) as archive:
-        for name in _ATTEMPT_RECORDS:
-            if own.exists(name):
-                own.rename(name, name, archive)
+        for name in names:
+            own.rename(name, name, archive)
         if folder.exists(LOG) and not archive.exists(LOG):
             folder.rename(LOG, LOG, archive)
 

@@ -8,17 +8,19 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.answers import end_known, submission_known
 from qm.core.settings import Now
-from qm.core.state import Arrival, CoreState, Ending, changed
+from qm.core.state import STARTING, Arrival, CoreState, Ending, changed
 from qm.drops import Ready, Refuse, Settling, Wait, judge
 from qm.inspection import Inspection, Kind
 from qm.jobdir import Records
-from qm.model import Job, JobOptions, Outcome, Place, Reason, State
+from qm.model import Job, JobInfo, JobOptions, Outcome, Place, Reason, State
 from qm.names import shown
 from qm.records import End
 from qm.times import local_text, utc_text
 
 _LATE = 600.0
 _STUCK_RETRY = 60.0
+_MARKS = 100
+"""So many held jobs are looked at, every few seconds, for marks taken away by hand."""
 
 
 def on_appeared(state: CoreState, event: ev.Appeared, now: Now) -> list[act.Action]:
@@ -61,6 +63,8 @@ def on_present(state: CoreState, event: ev.Present, now: Now) -> list[act.Action
     moving |= {e.action.job.name for e in (*state.ending.values(), *state.requeueing.values())}
     unknown = event.names - state.by_name.keys() - state.arrivals.keys() - moving
     missing = state.by_name.keys() - event.names
+    held = [job for job in state.jobs.values() if job.state is State.HELD]
+    missing |= {job.name for job in held[:_MARKS]}
     return [
         *(action for name in unknown for action in on_appeared(state, ev.Appeared(name), now)),
         *(act.Inspect(name, known=True) for name in missing),
@@ -107,17 +111,37 @@ def on_inspected(state: CoreState, event: ev.Inspected, now: Now) -> list[act.Ac
 
 def _is_accepted(state: CoreState, records: Records) -> bool:
     """Whether the records are an accepted job's that has not ended."""
-    ours = records.is_ours or (records.job is not None and state.settings.adopt_records)
+    restored = state.settings.adopt_records and state.obstacle is STARTING
+    ours = records.is_ours or (records.job is not None and restored)
     return ours and not records.ended
 
 
 def _look_at_waiting(state: CoreState, job: Job, seen: Inspection, now: Now) -> list[act.Action]:
     if seen.identity is not None and seen.identity.same_folder(job.identity):
-        return []
+        return _look_at_mark(state, job, seen.records)
     if seen.kind is Kind.GONE:
         return forget(state, job)
     # Another folder has taken its place.
     return forget(state, job) + on_appeared(state, ev.Appeared(seen.name), now)
+
+
+def _look_at_mark(state: CoreState, job: Job, records: Records | None) -> list[act.Action]:
+    """Anybody may set the hold mark or take it away."""
+    if records is None or not records.is_ours or records.hold == job.reason:
+        return []
+    if records.hold is None and job.state is not State.HELD:
+        return []
+    return mark_job(state, job, records.hold)
+
+
+def mark_job(state: CoreState, job: Job, hold: Reason | None) -> list[act.Action]:
+    """A waiting job is held from now on, or not any more."""
+    state.waiting.remove(job.id)
+    job = changed(job, State.QUEUED if hold is None else State.HELD, hold)
+    state.jobs[job.id] = job
+    if hold is None:
+        state.waiting.add(job)
+    return [act.Show(job)]
 
 
 def forget(state: CoreState, job: Job) -> list[act.Action]:
@@ -211,26 +235,38 @@ def _new_job(
 
 def _accept(state: CoreState, arrival: Arrival, seen: Inspection, ready: Ready) -> list[act.Action]:
     info, records = ready.info, seen.records
-    actions: list[act.Action] = []
-    sealed = _is_sealed(records)
-    hold = records.hold if records is not None and (sealed or arrival.recorded) else None
-    if arrival.job is None:
-        job = _new_job(state, arrival, seen, info.options, info.file)
-        actions.append(act.SaveState(state.next_id))
-        if records is not None and records.job is not None and records.is_ours:
-            # A person put an ended job back: the folder is the new job's now.
-            actions.append(act.Forget(records.job))
-        if info.options.hold:
-            hold = hold or Reason("User", f"{info.file} says hold")
-        if sealed and records and records.submit and records.submit.get("hold"):
-            hold = hold or Reason("User", "submitted on hold")
-    else:
-        job = replace(arrival.job, options=info.options, info_file=info.file)
-    fresh = not (sealed or arrival.recorded)
-    job = replace(job, name=arrival.name, notes=info.warnings, reason=None)
-    arrival.job = job
+    job = arrival.job or _new_job(state, arrival, seen, info.options, info.file)
+    hold = _hold_of(arrival, seen, info)
+    fresh = not (_is_sealed(records) or arrival.recorded)
+    arrival.job = job = replace(
+        job,
+        name=arrival.name,
+        options=info.options,
+        info_file=info.file,
+        notes=info.warnings,
+        reason=None,
+    )
     state.accepting[job.id] = arrival.name
+    if arrival.recorded:
+        return [act.Accept(job, fresh, hold)]
+    actions: list[act.Action] = [act.SaveState(state.next_id)]
+    if records is not None and records.job is not None and records.is_ours:
+        # A person put an ended job back: the folder is the new job's now.
+        actions.append(act.Forget(records.job))
     return [*actions, act.Accept(job, fresh, hold)]
+
+
+def _hold_of(arrival: Arrival, seen: Inspection, info: JobInfo) -> Reason | None:
+    """Why it is to be held: a mark that lies there, its submission, or its info file."""
+    records = seen.records
+    sealed = _is_sealed(records)
+    if records is not None and (sealed or arrival.recorded) and records.hold is not None:
+        return records.hold
+    if arrival.recorded:
+        return None
+    if sealed and records is not None and records.submit and records.submit.get("hold"):
+        return Reason("User", "submitted on hold")
+    return Reason("User", f"{info.file} says hold") if info.options.hold else None
 
 
 def on_accepted(state: CoreState, event: ev.Accepted, now: Now) -> list[act.Action]:

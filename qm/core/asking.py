@@ -7,9 +7,10 @@ from typing import Any
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.answers import await_submissions
-from qm.core.running import cancel
+from qm.core.arriving import mark_job
+from qm.core.closing import cancel
 from qm.core.settings import Now
-from qm.core.state import CoreState, Run, changed
+from qm.core.state import CoreState, Run
 from qm.model import Place, Reason, State
 from qm.names import shown
 
@@ -87,9 +88,16 @@ def _kill(state: CoreState, event: ev.Asked, job_id: int, now: Now) -> list[act.
             if not arrival.busy:
                 del state.arrivals[name]
                 return cancel(state, job_again, Place.WAITING, gone, now)
-            state.asked.pop(job_id)
+            _withdraw(state, job_id, event.request)
             return [_no(event, f"{shown(name)} is being looked at just now; try again")]
     return []  # It is on its way to its end, or back into the queue: then it is answered.
+
+
+def _withdraw(state: CoreState, job_id: int, request: str) -> None:
+    """This request is answered now; earlier ones wait on."""
+    state.asked[job_id].remove(request)
+    if not state.asked[job_id]:
+        del state.asked[job_id]
 
 
 def _stop(state: CoreState, run: Run, reason: Reason, event: ev.Asked) -> list[act.Action]:
@@ -123,13 +131,8 @@ def on_held(state: CoreState, event: ev.Held, now: Now) -> list[act.Action]:
     if job is None:
         answer = "the job has started meanwhile"
         return [act.Answer(event.request, False, {"error": answer})] if event.request else []
-    state.waiting.remove(job.id)
-    wanted = State.QUEUED if event.reason is None else State.HELD
-    job = changed(job, wanted, event.reason)
-    state.jobs[job.id] = job
-    if wanted is State.QUEUED:
-        state.waiting.add(job)
-    actions: list[act.Action] = [act.Show(job)]
+    actions = mark_job(state, job, event.reason)
+    job = state.jobs[job.id]
     if event.request is not None:
         data = {"id": job.id, "name": job.name, "state": str(job.state)}
         actions.append(act.Answer(event.request, True, data))

@@ -201,4 +201,5 @@ def probe(layout: Layout, action: act.Probe) -> ev.Probed | ev.Vanished:
         finally:
             if lock is not None:
                 lock.release()
-    return ev.Probed(records.job or job, place, records, locked=lock is None)
+    found_job = replace(records.job or job, identity=job.identity)
+    return ev.Probed(found_job, place, records, locked=lock is None)

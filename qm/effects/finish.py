@@ -59,7 +59,7 @@ class Finisher:
     def _move(self, job: Job, first: Place, to: Place, wanted: str | None = None) -> FinishEnd:
         found = self.layout.find(job.identity, job.name, first)
         if found is None:
-            self.index.put(row_of(job, vanished=True))
+            self.record_vanished(job)
             return ev.Moved(job.id, job.state, job.name, gone=True)
         place, name = found
         if place is to:

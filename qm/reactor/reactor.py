@@ -51,6 +51,14 @@ class Inbox:
         return batch
 
 
+    def rest(self) -> list[ev.Event]:
+        """What came after the stop."""
+        events: list[ev.Event] = []
+        while batch := self.take(0.0):
+            events += [event for event in batch if event is not None]
+        return events
+
+
 @dataclass(frozen=True, slots=True)
 class Workers:
     """The lanes that carry out actions."""

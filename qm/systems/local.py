@@ -21,6 +21,7 @@ from qm.core import events as ev
 from qm.jobenv import job_variables
 from qm.model import Job
 from qm.osops import started_at
+from qm.osops.background import background_flags
 from qm.records import RecordError, outcome_from_record
 
 log = logging.getLogger("qm.local")
@@ -45,6 +46,15 @@ class Site:
     sync: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job that is to be run, and the message that tells a supervisor all about it."""
+
+    job: Job
+    token: str
+    message: dict[str, Any]
+
+
 class LocalSystem:
     """Runs jobs by supervisor processes; what happens is posted as events."""
 
@@ -56,7 +66,7 @@ class LocalSystem:
         self._idle: list[Supervisor] = []
         self._busy: dict[str, Supervisor] = {}
         self._starting = 0
-        self._pending: deque[dict[str, Any]] = deque()
+        self._pending: deque[Order] = deque()
         self._closed = False
 
     def warm_up(self) -> None:
@@ -73,7 +83,7 @@ class LocalSystem:
         with self._lock:
             supervisor = self._idle.pop() if self._idle else None
             if supervisor is not None:
-                self._busy[order["token"]] = supervisor
+                self._busy[order.token] = supervisor
             else:
                 self._pending.append(order)
             needed = len(self._pending) + (not self._idle) - self._starting
@@ -85,11 +95,11 @@ class LocalSystem:
         for _ in range(needed):
             Supervisor(self)
 
-    def _order(self, job: Job, command: str, note: str | None) -> dict[str, Any]:
+    def _order(self, job: Job, command: str, note: str | None) -> Order:
         site, options = self._site, job.options
         path = os.path.join(site.running, job.name)
-        return {
-            "id": job.id,
+        assert job.token is not None
+        message = {
             "path": path,
             "inode": job.identity.inode,
             "attempt": job.attempt,
@@ -110,6 +120,7 @@ class LocalSystem:
             "notes": [*job.notes, *([note] if note else [])],
             "env": job_variables(job, path, path),
         }
+        return Order(job, job.token, message)
 
     def look(self, token: str) -> None:
         """Wake the supervisor of this attempt: a kill mark lies there."""
@@ -126,14 +137,20 @@ class LocalSystem:
         for supervisor in old:
             supervisor.close()
 
-    def close(self) -> None:
-        """Idle supervisors end now, busy ones after their job."""
+    def close(self) -> list[Job]:
+        """Idle supervisors end now, busy ones after their job.
+
+        Returns the jobs that no supervisor had been given yet.
+        """
         with self._lock:
             self._closed = True
+            unstarted = [order.job for order in self._pending]
+            self._pending.clear()
             idle, self._idle = self._idle, []
             everybody = [*idle, *self._busy.values()]
         for supervisor in everybody:
             supervisor.close()
+        return unstarted
 
     def is_ready(self, supervisor: Supervisor, *, first: bool) -> None:
         """A supervisor has nothing to do: give it what waits."""
@@ -144,7 +161,7 @@ class LocalSystem:
                 supervisor.close()
             elif self._pending:
                 order = self._pending.popleft()
-                self._busy[order["token"]] = supervisor
+                self._busy[order.token] = supervisor
             else:
                 supervisor.idle_since = time.monotonic()
                 self._idle.append(supervisor)
@@ -169,13 +186,13 @@ class LocalSystem:
             else:
                 failed = False
             if order is not None:
-                self._busy.pop(order["token"], None)
+                self._busy.pop(order.token, None)
         if order is None:
             return
         if failed:
-            self._post(ev.LaunchFailed(order["id"], order["token"], why))
+            self._post(ev.LaunchFailed(order.job.id, order.token, why))
         else:
-            self._post(ev.SupervisorGone(order["id"], order["token"]))
+            self._post(ev.SupervisorGone(order.job.id, order.token))
 
     def post(self, event: ev.Event) -> None:
         """Pass an event on to the reactor."""
@@ -187,7 +204,7 @@ class Supervisor:
 
     def __init__(self, system: LocalSystem) -> None:
         self._system = system
-        self.order: dict[str, Any] | None = None
+        self.order: Order | None = None
         self.idle_since = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._born: float | None = None
@@ -216,10 +233,10 @@ class Supervisor:
             self._system.is_ready(self, first=first)
             return
         order, token = self.order, message["token"]
-        if order is None or order["token"] != token:
+        if order is None or order.token != token:
             return
         if "started" in message:
-            self._system.post(ev.Started(order["id"], token, message["started"]))
+            self._system.post(ev.Started(order.job.id, token, message["started"]))
             return
         self.order = None
         self._system.is_done(token)
@@ -227,10 +244,10 @@ class Supervisor:
         self._system.post(_event_of(order, message))
         self._system.is_ready(self, first=False)
 
-    def send(self, order: dict[str, Any]) -> None:
+    def send(self, order: Order) -> None:
         """Give it a job; one that cannot be reached any more is told as gone by its thread."""
         self.order = order
-        self.tell({"run": {**order, "supervisor_started": self._born}})
+        self.tell({"run": {**order.message, "supervisor_started": self._born}})
 
     def tell(self, message: dict[str, Any]) -> None:
         """Write one line to it."""
@@ -249,8 +266,8 @@ class Supervisor:
                 process.stdin.close()
 
 
-def _event_of(order: dict[str, Any], message: dict[str, Any]) -> ev.Event:
-    job_id, token = order["id"], order["token"]
+def _event_of(order: Order, message: dict[str, Any]) -> ev.Event:
+    job_id, token = order.job.id, order.token
     if "ended" in message:
         record = message["ended"]
         try:
@@ -274,4 +291,5 @@ def _spawn() -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         cwd=os.path.abspath(os.sep),
         start_new_session=True,
+        creationflags=background_flags(),
     )
