@@ -49,6 +49,8 @@ class Settling:
     first_seen: float
     changed_at: float
     content_changed_at: float
+    looked_at: float
+    """The latest look."""
     fingerprint: int | None = None
     content_fingerprint: int | None = None
     quiet_before: float = 0.0
@@ -57,11 +59,13 @@ class Settling:
     """It was renamed from a dot-name, or ``qm submit`` sealed it."""
     blocked_since: float | None = None
     """Since when a partial name, or a ready file that does not fit, holds it up."""
+    age: float = 0.0
+    """Seconds since the newest change by the file system's clock, as believed at that look."""
 
     @classmethod
     def begin(cls, now: float, *, committed: bool = False) -> Settling:
         """A drop that is seen for the first time."""
-        return cls(now, now, now, committed=committed)
+        return cls(now, now, now, now, committed=committed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +119,24 @@ def judge(drop: Settling, seen: Inspection, now: float, rules: Rules) -> Verdict
         sealed = True
     if quiet < settle and not sealed:
         return Wait(Reason("Settling", _progress(scan, quiet, settle)), again)
-    return _veto(drop, seen, scan, quiet, settle, now, rules) or _usable(
-        drop, seen, scan, quiet, settle, now, rules
+    return (
+        _being_written(scan, settle)
+        or (None if sealed else _partial_names(drop, scan, quiet, settle, now))
+        or _unusable(drop, scan, quiet, settle, now, rules)
+        or _usable(drop, seen, scan, quiet, settle, now, rules)
     )
 
 
 def _note(drop: Settling, scan: Scan, now: float, rules: Rules) -> float:
     """Remember this look; returns the quiet so far, in seconds."""
+    first = drop.fingerprint is None
     if drop.fingerprint != scan.fingerprint:
-        if drop.fingerprint is not None:
-            # It was quiet for so long, and then went on: the copy makes such pauses.
-            drop.longest_gap = max(drop.longest_gap, drop.quiet_before)
+        if not first:
+            # It was quiet for so long, and then went on: the copy makes such pauses. How long
+            # a folder that was moved in had lain elsewhere says nothing about that.
+            gap = min(drop.quiet_before, drop.looked_at - drop.first_seen)
+            drop.longest_gap = max(drop.longest_gap, gap)
+            drop.age = 0.0
         drop.fingerprint = scan.fingerprint
         drop.changed_at = now
     if drop.content_fingerprint != scan.content_fingerprint:
@@ -136,7 +147,11 @@ def _note(drop: Settling, scan: Scan, now: float, rules: Rules) -> float:
         quiet = max(quiet, now - drop.content_changed_at)
     age = scan.fs_now - scan.newest_change
     if rules.trust_ctime and age > -_FUTURE:
-        quiet = max(quiet, age / 1e9)
+        # Not more than it can have grown since the look before: a clock that is set forward,
+        # or a machine that slept, makes everything look old in the middle of a copy.
+        drop.age = age / 1e9 if first else min(age / 1e9, drop.age + now - drop.looked_at)
+        quiet = max(quiet, drop.age)
+    drop.looked_at = now
     drop.quiet_before = quiet
     return quiet
 
@@ -168,34 +183,42 @@ def _ready_file(drop: Settling, scan: Scan, now: float) -> Wait | Refuse | None:
     return Wait(Reason("Incomplete", text), max(_RECHECK / 4, _SCAN_SHARE * scan.seconds))
 
 
-def _veto(
-    drop: Settling,
-    seen: Inspection,
-    scan: Scan,
-    quiet: float,
-    settle: float,
-    now: float,
-    rules: Rules,
-) -> Verdict | None:
-    """What speaks against a quiet drop."""
-    again = max(settle, _SCAN_SHARE * scan.seconds)
-    if scan.writer is not None:
-        text = f"{shown(scan.writer)} is still being written"
-        return Wait(Reason("Copying", text), max(_SOONEST, again / 4))
+def _being_written(scan: Scan, settle: float) -> Wait | None:
+    if scan.writer is None:
+        return None
+    text = f"{shown(scan.writer)} is still being written"
+    return Wait(Reason("Copying", text), max(_SOONEST, _again(scan, settle) / 4))
+
+
+def _again(scan: Scan, settle: float) -> float:
+    return max(settle, _SCAN_SHARE * scan.seconds)
+
+
+def _partial_names(
+    drop: Settling, scan: Scan, quiet: float, settle: float, now: float
+) -> Wait | Refuse | None:
+    """Names of files that are still being copied. Who says that the drop is complete is believed:
+    a sealed one is not asked."""
     partial = scan.partial or scan.maybe_partial
     if partial is None:
         drop.blocked_since = None
-    else:
-        patience = _PARTIAL_PATIENCE if scan.partial else _MAYBE_PARTIAL_PATIENCE
-        waited = min(quiet, _blocked_for(drop, now))
+        return None
+    patience = _PARTIAL_PATIENCE if scan.partial else _MAYBE_PARTIAL_PATIENCE
+    if min(quiet, _blocked_for(drop, now)) < patience:
         text = f"{shown(partial)} is the name of a file that is still being copied"
-        if waited < patience:
-            return Wait(Reason("Copying", text), again)
-        if scan.partial:
-            return Refuse(
-                Reason("Interrupted", f"{shown(partial)} was left by a copy that did not end"),
-                "Copy the folder again, or remove that file.",
-            )
+        return Wait(Reason("Copying", text), _again(scan, settle))
+    if scan.partial is None:
+        return None
+    return Refuse(
+        Reason("Interrupted", f"{shown(partial)} was left by a copy that did not end"),
+        "Copy the folder again, or remove that file.",
+    )
+
+
+def _unusable(
+    drop: Settling, scan: Scan, quiet: float, settle: float, now: float, rules: Rules
+) -> Verdict | None:
+    """A folder that cannot be read, or that holds nothing."""
     if scan.unreadable is not None:
         text = f"cannot look into {shown(scan.unreadable)}"
         return _grace(
