@@ -1,0 +1,100 @@
+"""Where the page listens: on loopback addresses only."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from qm.errors import ConfigError, QMError
+from web.guard import is_loopback
+
+_BACKLOG = 128
+
+
+class PortTaken(QMError):
+    """Another program listens on the page's port."""
+
+    exit_code = 3
+
+
+def listen(host: str, port: int, source: str) -> list[socket.socket]:
+    """Sockets that listen on every address of ``host``, which must all be loopback ones.
+
+    ``source`` is the name of the configuration to show. Raises ConfigError
+    where the host is not known or others can reach it, PortTaken, and OSError.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in _addresses(host, port, source):
+            opened = _open(family, address, port)
+            if opened is not None:
+                sockets.append(opened)
+    except BaseException:
+        for opened in sockets:
+            opened.close()
+        raise
+    if not sockets:
+        raise ConfigError(source, None, f'this machine has no address of Host = "{host}"')
+    return sockets
+
+
+def _addresses(
+    host: str, port: int, source: str
+) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+    bare = host.strip("[]")
+    try:
+        found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(
+            source, None, f'Host = "{host}" is not known: {reason}', hint="Use localhost."
+        ) from None
+    families = (socket.AF_INET, socket.AF_INET6)
+    addresses = {(entry[0], str(entry[4][0])): None for entry in found if entry[0] in families}
+    beyond = [address for _, address in addresses if not is_loopback(address)]
+    if beyond:
+        raise ConfigError(
+            source,
+            None,
+            f'Host = "{host}" means {beyond[0]}: others could open the page, and it asks nobody'
+            " for a password yet",
+            hint=f"Use localhost; from another machine, come by: ssh -L {port}:localhost:{port}.",
+        )
+    return [(family, (address, port)) for family, address in addresses]
+
+
+def _open(
+    family: socket.AddressFamily, address: tuple[str, int], port: int
+) -> socket.socket | None:
+    """A listening socket; None where the system has no such address (IPv6 switched off)."""
+    try:
+        opened = socket.socket(family, socket.SOCK_STREAM)
+    except OSError:
+        return None
+    try:
+        # On Windows SO_REUSEADDR would share a port that another program listens on.
+        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
+        opened.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR if exclusive is None else exclusive, 1
+        )
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.bind(address)
+        opened.listen(_BACKLOG)
+        opened.setblocking(False)
+    except OSError as error:
+        opened.close()
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            return None
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise _not_ours(error, port) from None
+        raise
+    return opened
+
+
+def _not_ours(error: OSError, port: int) -> PortTaken:
+    why = "is taken" if error.errno == errno.EADDRINUSE else "is not for everybody to use"
+    return PortTaken(
+        f"the web page cannot be opened: port {port} {why}",
+        "Choose another The_Port in [WEB_QMserver] of QMserv.cfg, and restart QM.",
+    )
