@@ -1,0 +1,122 @@
+"""Whether a drain is slower when many other jobs wait behind it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from bench.gate import Pipe
+from bench.plan import Plan
+from bench.queue import Queue, queue_in
+from bench.report import Section
+from bench.series import Series, interleave, ratios
+from bench.tables import Table
+
+DEFINITION = """
+The prepared drain of N jobs of high priority, with others of low priority waiting behind them
+that never start: between the two stand jobs that take the slots when the N have ended. One
+manager for each number of others; their rounds alternate. The rates with others and without
+them must not differ by more than 15 %.
+"""
+
+_HIGH, _BETWEEN, _LOW = 10, 5, 0
+TOLERANCE = 0.15
+
+
+class Lane:
+    """One queue whose slots are held between its rounds."""
+
+    def __init__(self, plan: Plan, queue: Queue) -> None:
+        self._plan = plan
+        self._queue = queue
+        self._round = 0
+        self._gate = Pipe(plan.where)
+        self.accepted_per_second: float | None = None
+
+    def prepare(self, others: int) -> None:
+        """Start the manager, hold its slots, and put ``others`` jobs in."""
+        queue = self._queue
+        holders = queue.stage("gate", self._plan.slots, self._gate.hold_script, priority=_BETWEEN)
+        behind = queue.stage("other", others, "true", priority=_LOW)
+        queue.wait_rested()
+        queue.start()
+        queue.move_in(holders)
+        queue.wait_running(holders)
+        began = time.perf_counter()
+        queue.move_in(behind)
+        queue.wait_accepted(behind)
+        if behind:
+            self.accepted_per_second = others / (time.perf_counter() - began)
+
+    def drain(self) -> float:
+        """One round: jobs per second."""
+        plan, queue = self._plan, self._queue
+        self._round += 1
+        last_gate, self._gate = self._gate, Pipe(plan.where)
+        script = self._gate.hold_script
+        jobs = queue.stage(f"job{self._round}-", plan.jobs, "true", priority=_HIGH)
+        holders = queue.stage(f"gate{self._round}-", plan.slots, script, priority=_BETWEEN)
+        queue.wait_rested()
+        queue.move_in([*jobs, *holders])
+        queue.wait_accepted([*jobs, *holders])
+        began = time.perf_counter()
+        last_gate.let_go(plan.slots)
+        queue.wait_done(jobs)
+        rate = plan.jobs / (time.perf_counter() - began)
+        queue.wait_running(holders)
+        last_gate.close()
+        return rate
+
+    def close(self) -> None:
+        """Let the holders go."""
+        self._gate.close()
+
+
+@contextmanager
+def _lane(plan: Plan, folder: Path, others: int) -> Iterator[Lane]:
+    with queue_in(folder, plan.slots) as queue:
+        lane = Lane(plan, queue)
+        lane.prepare(others)
+        yield lane
+        # Before its holders go: the others shall not start.
+        queue.stop()
+        lane.close()
+
+
+def measure(plan: Plan) -> Section:
+    """All rounds, with each number of others."""
+    with ExitStack() as stack:
+        lanes = {
+            size: stack.enter_context(_lane(plan, plan.where / f"growth{size}", size))
+            for size in plan.sizes
+        }
+        names = {size: f"{size:,} others behind" for size in plan.sizes}
+        runs = {names[size]: partial(lane.drain) for size, lane in lanes.items()}
+        results = interleave(runs, plan.repeat)
+        accepted = [
+            Series(f"acceptance of {size:,} drops", "drops/s", (lane.accepted_per_second,))
+            for size, lane in lanes.items()
+            if lane.accepted_per_second is not None
+        ]
+    alone = results[names[min(plan.sizes)]]
+    rates = [Series(name, "jobs/s", tuple(got)) for name, got in results.items()]
+    shares = [ratios(f"{one.name}, x alone", one.values, alone) for one in rates]
+    rows = tuple(
+        (rate.name, rate.spread(), share.spread(), _verdict(share.median))
+        for rate, share in zip(rates, shares, strict=True)
+    )
+    title = f"Prepared drain of {plan.jobs:,} jobs, {plan.slots} slots, {plan.repeat} rounds"
+    table = Table(title, ("", "jobs/s", "x alone", "within 15 %"), rows)
+    accepting = Table(
+        "Acceptance while all slots are held",
+        ("drops", "drops/s"),
+        tuple((one.name, one.spread()) for one in accepted),
+    )
+    return Section("growth", DEFINITION, (table, accepting), (*rates, *shares, *accepted))
+
+
+def _verdict(share: float) -> str:
+    return "yes" if abs(share - 1) <= TOLERANCE else "NO"

@@ -1,0 +1,111 @@
+"""What QM costs while nothing happens."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from bench.gate import Pipe
+from bench.plan import Plan
+from bench.queue import Queue, Usage, queue_in
+from bench.report import Section
+from bench.series import Series, shown
+from bench.tables import Table
+from bench.waiting import wait_for, wait_seconds
+
+DEFINITION = """
+CPU time of the manager and of all its supervisors while nothing happens, as a share of one
+processor, and resident memory at the end of that time (of the largest supervisor). With jobs
+waiting: they are accepted, and jobs that sleep hold all slots. The time begins when acceptance
+is over and the manager has come to rest.
+"""
+
+_CALM_WINDOW = 0.5
+_CALM_LIMIT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What idling may cost: percent of one processor, megabytes."""
+
+    cpu: float
+    manager: float
+    supervisor: float = 15.0
+
+
+EMPTY = Target(cpu=0.3, manager=45.0)
+FULL = Target(cpu=1.0, manager=80.0)
+FULL_FROM = 10_000
+"""Jobs waiting from which on FULL is the target."""
+
+
+def measure(plan: Plan) -> Section:
+    """With each number of jobs waiting."""
+    series: list[Series] = []
+    rows = []
+    for size in plan.sizes:
+        figures = _idle(plan, size)
+        target = FULL if size >= FULL_FROM else EMPTY
+        series += figures
+        rows.append((f"{size:,} waiting", *_cells(figures, target)))
+    heads = ("", "CPU %", "target", "manager MB", "target", "supervisor MB", "target")
+    table = Table(f"Idle for {plan.idle_for:g} s, {plan.slots} slots", heads, tuple(rows))
+    return Section("idle", DEFINITION, (table,), tuple(series))
+
+
+def _cells(figures: list[Series], target: Target) -> tuple[str, ...]:
+    limits = (target.cpu, target.manager, target.supervisor)
+    cells: list[str] = []
+    for figure, limit in zip(figures, limits, strict=False):
+        verdict = "met" if figure.median < limit else "MISSED"
+        cells += [shown(figure.median), f"< {limit:g} {verdict}"]
+    return tuple(cells)
+
+
+def _idle(plan: Plan, size: int) -> list[Series]:
+    folder = plan.where / f"idle{size}"
+    with queue_in(folder, plan.slots) as queue, Pipe(folder) as gate:
+        queue.start()
+        _fill(queue, gate, plan.slots, size)
+        _wait_calm(queue)
+        before, began = queue.usage(), time.perf_counter()
+        wait_seconds(plan.idle_for)
+        after = queue.usage()
+        seconds = time.perf_counter() - began
+        queue.stop()
+    manager = (after.manager_cpu - before.manager_cpu) / seconds * 100
+    both = manager + (after.supervisor_cpu - before.supervisor_cpu) / seconds * 100
+    name = f"{size:,} waiting"
+    return [
+        Series(f"{name}, CPU of manager and supervisors", "%", (both,)),
+        Series(f"{name}, manager memory", "MB", (after.manager_memory / 1e6,)),
+        Series(f"{name}, supervisor memory", "MB", (after.supervisor_memory / 1e6,)),
+        Series(f"{name}, CPU of the manager", "%", (manager,)),
+    ]
+
+
+def _fill(queue: Queue, gate: Pipe, slots: int, size: int) -> None:
+    if not size:
+        return
+    holders = queue.stage("gate", slots, gate.hold_script)
+    waiting = queue.stage("job", size, "true")
+    queue.wait_rested()
+    queue.move_in(holders)
+    queue.wait_running(holders)
+    queue.move_in(waiting)
+    queue.wait_accepted(waiting)
+
+
+def _cpu(usage: Usage) -> float:
+    return usage.manager_cpu + usage.supervisor_cpu
+
+
+def _wait_calm(queue: Queue) -> None:
+    """Until manager and supervisors use little for a while: what came is digested."""
+
+    def calm() -> bool:
+        before = _cpu(queue.usage())
+        wait_seconds(_CALM_WINDOW)
+        return _cpu(queue.usage()) - before < 0.02
+
+    wait_for("the manager comes to rest", calm, _CALM_LIMIT)
