@@ -14,6 +14,7 @@ from qm.records import FORMAT, outcome_record
 
 _TAIL = 4 << 20
 _REMEMBERED = 10_000
+_NUMBERS = ("id", "attempt")
 
 
 class History:
@@ -30,7 +31,8 @@ class History:
     def append(self, jobs: list[Job], *, vanished: bool = False) -> None:
         """Write a line for each ended job; one that stands there from before a crash is not
         written twice. ``vanished``: its folder was taken away, so that only this line is left;
-        it may stand after an ordinary line of the same attempt. OSError where the disk is full: then nothing is written.
+        it may stand after an ordinary line of the same attempt. OSError where the disk is
+        full: then nothing is written.
         """
         with self._lock:
             new = [job for job in jobs if (job.id, job.attempt, vanished) not in self._recent]
@@ -114,7 +116,7 @@ def _lines(lines: list[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(record, dict) and isinstance(record.get("id"), int):
+        if isinstance(record, dict) and all(isinstance(record.get(n), int) for n in _NUMBERS):
             yield record

@@ -18,6 +18,7 @@ from qm.model import PLACE_OF, Job, Place, Reason, State
 
 _VERSION = 1
 _BUSY_MS = 5000
+_LARGEST = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +105,28 @@ def row_of(job: Job, *, vanished: bool = False) -> Row:
     )
 
 
-def _text(name: str) -> str:
-    """SQLite keeps UTF-8 only: undecodable bytes of a name are kept as ``\\udcXX`` escapes."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _text(text: str) -> str:
+    """SQLite keeps UTF-8 only: undecodable bytes of names are kept as ``\\xXX`` escapes."""
+    if text.isascii():
+        return text
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _storable(row: Row) -> list[object]:
+    """A row as SQLite can keep it: a name with odd bytes may stand in a reason as well."""
+    return [_value(value) for value in astuple(row)]
+
+
+def _value(value: object) -> object:
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return max(-_LARGEST, min(value, _LARGEST))
+    return value
 
 
 class Index:
@@ -209,14 +229,15 @@ class Index:
             connection = self._connection
             connection.execute("BEGIN IMMEDIATE")
             try:
-                connection.executemany(_INSERT, [astuple(row) for row in self._rows.values()])
+                connection.executemany(_INSERT, [_storable(row) for row in self._rows.values()])
                 connection.executemany("DELETE FROM jobs WHERE id=?", [(i,) for i in self._gone])
                 self._write_arrivals(connection)
                 connection.executemany(
-                    "INSERT OR REPLACE INTO facts VALUES (?, ?)", list(self._facts.items())
+                    "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+                    [(name, _text(value)) for name, value in self._facts.items()],
                 )
                 connection.execute("COMMIT")
-            except sqlite3.Error:
+            except BaseException:
                 self._changed.set()
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
@@ -224,7 +245,7 @@ class Index:
             self._rows, self._gone, self._arrivals, self._facts = {}, set(), {}, {}
 
     def _write_arrivals(self, connection: sqlite3.Connection) -> None:
-        shown = [(_text(r.name), r.reason, r.since) for r in self._arrivals.values() if r]
+        shown = [(_text(r.name), _text(r.reason), r.since) for r in self._arrivals.values() if r]
         hidden = [(_text(name),) for name, row in self._arrivals.items() if row is None]
         connection.executemany("INSERT OR REPLACE INTO arrivals VALUES (?, ?, ?)", shown)
         connection.executemany("DELETE FROM arrivals WHERE name=?", hidden)

@@ -7,6 +7,8 @@ RecordError, never a guess: a record cut off by a power cut is no record.
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -24,6 +26,10 @@ _OPTION_DEFAULTS = {f.name: f.default for f in fields(JobOptions) if f.name != "
 
 class RecordError(ValueError):
     """A record that is damaged, foreign, or of a later format."""
+
+
+DAMAGE = (KeyError, TypeError, ValueError, OverflowError)
+"""What reading a record raises whose parts are absent, of another kind, or beyond all numbers."""
 
 
 def encode(record: Record) -> bytes:
@@ -99,18 +105,13 @@ def job_from_record(record: Record, name: str) -> tuple[Job, Claim]:
             submit_token=_text_or_none(record.get("submit_token")),
         )
         return job, Claim(str(record["boot"]), bool(record["claimed"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise RecordError(f"job.json is damaged: {error!r}") from error
 
 
 def _options(record: Record) -> JobOptions:
-    known = {name: record[name] for name in _OPTION_DEFAULTS if name in record}
-    for name in ("after", "env"):
-        if name in known:
-            known[name] = tuple(
-                tuple(item) if isinstance(item, list) else item for item in known[name]
-            )
-    return JobOptions(script=str(record["script"]), **known)
+    known = {name: _OF_KIND[name](record[name]) for name in _OF_KIND if name in record}
+    return JobOptions(**known)
 
 
 def outcome_record(outcome: Outcome) -> Record:
@@ -137,10 +138,10 @@ def outcome_from_record(record: Record) -> Outcome:
             exit_code=None if code is None else _whole(code),
             signal=_text_or_none(record["signal"]),
             reason=None if reason is None else Reason.parse(str(reason)),
-            cpu_seconds=float(record.get("cpu_seconds", 0.0)),
+            cpu_seconds=_number(record.get("cpu_seconds", 0.0)),
             peak_memory=_whole(record.get("peak_memory", 0)),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise RecordError(f"exit.json is damaged: {error!r}") from error
 
 
@@ -166,7 +167,7 @@ def end_from_record(record: Record) -> End:
     """The inverse of :func:`end_record`."""
     try:
         return End(_whole(record["attempt"]), State(record["state"]), outcome_from_record(record))
-    except (KeyError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise RecordError(f"end.json is damaged: {error!r}") from error
 
 
@@ -180,3 +181,51 @@ def _text_or_none(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise ValueError(f"{value!r} is not a text")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"{value!r} is not a text")
+
+
+def _yes_or_no(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"{value!r} is neither true nor false")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    raise ValueError(f"{value!r} is not a number")
+
+
+def _none_or(kind: Callable[[object], Any]) -> Callable[[object], Any]:
+    return lambda value: None if value is None else kind(value)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(_text(item) for item in value)
+    raise ValueError(f"{value!r} is not a list")
+
+
+def _pairs(value: object) -> tuple[tuple[str, str], ...]:
+    if isinstance(value, list):
+        return tuple((_text(name), _text(text)) for name, text in value)
+    raise ValueError(f"{value!r} is not a list of pairs")
+
+
+_BY_ANNOTATION: dict[str, Callable[[object], Any]] = {
+    "str": _text,
+    "str | None": _text_or_none,
+    "int": _whole,
+    "int | None": _none_or(_whole),
+    "float | None": _none_or(_number),
+    "bool": _yes_or_no,
+    "tuple[str, ...]": _texts,
+    "tuple[tuple[str, str], ...]": _pairs,
+}
+_OF_KIND = {f.name: _BY_ANNOTATION[str(f.type)] for f in fields(JobOptions)}
+"""How each option is read: by the kind that the model gives it."""

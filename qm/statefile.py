@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from qm.identity import Identity
 from qm.osops import FolderHandle
-from qm.records import LIMIT, RecordError, decode, encode
+from qm.records import DAMAGE, LIMIT, RecordError, decode, encode
 
 _BLOCK = 1000
 """Ids reserved on disk at a time: only a power cut skips the rest of a block."""
@@ -54,27 +54,30 @@ class StateFile:
                 str(record["boot"]),
                 None if root is None else Identity(*(int(part) for part in root)),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except DAMAGE as error:
             raise RecordError(f"state.json is damaged: {error!r}") from error
         self._reserved = saved.reserved
         return saved
 
     def save(self, next_id: int) -> None:
         """Write the next free id; synced when it leaves the reserved block."""
+        reserved = self._reserved
         sync = False
-        if next_id >= self._reserved:
-            self._reserved = next_id + _BLOCK
+        if next_id >= reserved:
+            reserved = next_id + _BLOCK
             sync = self._sync
         with FolderHandle.open(self._own) as own:
             record = {
                 "next_id": next_id,
-                "reserved": self._reserved,
+                "reserved": reserved,
                 "boot": self._boot,
                 "root": list(own.identity()),
             }
             own.write("state.json", encode(record), sync=sync)
             if sync:
                 own.sync()
+        # Only now: after a full disk the next try writes, and syncs, the block again.
+        self._reserved = reserved
 
 
 def has_state(own: str) -> bool:

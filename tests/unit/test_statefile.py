@@ -1,0 +1,83 @@
+"""state.json: no id is given twice, whatever fails."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from qm.osops import FolderHandle, identity_of
+from qm.records import RecordError
+from qm.statefile import SavedState, StateFile, has_state
+
+
+def load(own: Path, boot: str = "b1") -> SavedState:
+    return StateFile(str(own), boot, sync=True).load()
+
+
+def test_an_absent_file_is_a_beginning(tmp_path: Path) -> None:
+    assert not has_state(str(tmp_path))
+    assert load(tmp_path) == SavedState()
+    assert load(tmp_path).first_free("b1") == 1
+
+
+def test_within_one_boot_ids_go_on_without_a_gap(tmp_path: Path) -> None:
+    StateFile(str(tmp_path), "b1", sync=True).save(8)
+    assert has_state(str(tmp_path))
+    saved = load(tmp_path)
+    assert saved.first_free("b1") == 8
+    assert saved.root == identity_of(str(tmp_path))
+
+
+def test_after_a_power_cut_ids_go_on_behind_the_reserved_block(tmp_path: Path) -> None:
+    StateFile(str(tmp_path), "b1", sync=True).save(8)
+    assert load(tmp_path).first_free("b2") == 1008
+
+
+def test_only_a_new_block_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bool] = []
+    write = FolderHandle.write
+
+    def noting(self: FolderHandle, name: str, data: bytes, *, sync: bool = False) -> None:
+        synced.append(sync)
+        write(self, name, data, sync=sync)
+
+    monkeypatch.setattr(FolderHandle, "write", noting)
+    file = StateFile(str(tmp_path), "b1", sync=True)
+    for next_id in (2, 3, 1001, 1002, 1003):
+        file.save(next_id)
+    assert synced == [True, False, False, True, False]
+
+
+def test_a_block_that_a_full_disk_refused_is_written_and_synced_by_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = StateFile(str(tmp_path), "b1", sync=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderHandle, "write", _full)
+        with pytest.raises(OSError, match="No space"):
+            file.save(2)
+    synced: list[bool] = []
+    monkeypatch.setattr(FolderHandle, "write", lambda *a, sync=False: synced.append(sync))
+    file.save(3)
+    assert synced == [True]
+
+
+def _full(*arguments: object, **options: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"format": 9}', '{"format": 1}', "null"]
+    + [json.dumps({"format": 1, "next_id": n, "reserved": 1, "boot": ""}) for n in ("x", 1e999)]
+    + ['{"format": 1, "next_id": 1, "reserved": 1, "boot": "", "root": [1]}'],
+)
+def test_a_damaged_file_is_told_and_left_as_it_is(tmp_path: Path, text: str) -> None:
+    (tmp_path / "state.json").write_text(text, encoding="ascii")
+    with pytest.raises(RecordError):
+        load(tmp_path)
+    assert (tmp_path / "state.json").read_text(encoding="ascii") == text
+    assert os.listdir(tmp_path) == ["state.json"]
