@@ -59,3 +59,9 @@ def _answer_if_complete(awaiting: Awaiting) -> list[act.Action]:
 def end_known(state: CoreState, job: Job) -> list[act.Action]:
     """A job is over: tell who asked for its end."""
     return [act.Answer(request, True, job_data(job)) for request in state.asked.pop(job.id, [])]
+
+
+def end_refused(state: CoreState, job_id: int, error: str) -> list[act.Action]:
+    """A job cannot be ended now: tell who asked."""
+    asked = state.asked.pop(job_id, [])
+    return [act.Answer(request, False, {"error": error}) for request in asked]

@@ -6,18 +6,17 @@ from dataclasses import replace
 
 from qm.core import actions as act
 from qm.core import events as ev
-from qm.core.answers import end_known, submission_known
+from qm.core.accepting import accept, is_sealed, reject
+from qm.core.answers import end_known, end_refused, submission_known
+from qm.core.closing import cancel
 from qm.core.settings import Now
-from qm.core.state import STARTING, Arrival, CoreState, Ending, changed
-from qm.drops import Ready, Refuse, Settling, Wait, judge
+from qm.core.state import STARTING, Arrival, CoreState, changed
+from qm.drops import Refuse, Settling, Wait, judge
 from qm.inspection import Inspection, Kind
 from qm.jobdir import Records
-from qm.model import Job, JobInfo, JobOptions, Outcome, Place, Reason, State
-from qm.names import shown
-from qm.records import End
-from qm.times import local_text, utc_text
+from qm.model import Job, Place, Reason, State
+from qm.times import utc_text
 
-_LATE = 600.0
 _STUCK_RETRY = 60.0
 _MARKS = 100
 """So many held jobs are looked at, every few seconds, for marks taken away by hand."""
@@ -66,8 +65,12 @@ def on_present(state: CoreState, event: ev.Present, now: Now) -> list[act.Action
     held = [job for job in state.jobs.values() if job.state is State.HELD]
     missing |= {job.name for job in held[:_MARKS]}
     return [
-        *(action for name in unknown for action in on_appeared(state, ev.Appeared(name), now)),
-        *(act.Inspect(name, known=True) for name in missing),
+        *(
+            action
+            for name in sorted(unknown)
+            for action in on_appeared(state, ev.Appeared(name), now)
+        ),
+        *(act.Inspect(name, known=True) for name in sorted(missing)),
     ]
 
 
@@ -75,8 +78,11 @@ def on_renamed(state: CoreState, event: ev.Renamed, now: Now) -> list[act.Action
     """The same folder under a new name keeps its place in the queue."""
     job_id = state.by_name.get(event.old)
     if job_id is not None and event.new not in state.by_name:
+        # What arrived under this name before has lost it: the listing tells where it went.
+        before = state.arrivals.get(event.new)
+        lost = [] if before is None else _gone(state, before)
         job = state.rename_waiting(job_id, event.new)
-        return [act.Show(job), act.Inspect(event.new, known=True)]
+        return [*lost, act.Show(job), act.Inspect(event.new, known=True)]
     arrival = state.arrivals.get(event.old)
     if arrival is None or arrival.busy or event.new in state.arrivals:
         gone = on_gone(state, ev.Gone(event.old), now)
@@ -96,9 +102,15 @@ def on_inspected(state: CoreState, event: ev.Inspected, now: Now) -> list[act.Ac
     arrival = state.arrivals.get(seen.name)
     if arrival is None:
         return []
+    if _is_being_written(state, arrival):
+        # An older look, from before its acceptance or refusal was begun.
+        arrival.again = True
+        return []
     arrival.busy = False
     if seen.kind is Kind.GONE:
-        return _gone(state, arrival)
+        return _gone(state, arrival) + _look_for_another(state, arrival, now)
+    if _is_another_folder(arrival, seen):
+        return _gone(state, arrival) + on_appeared(state, ev.Appeared(seen.name), now)
     if arrival.again:
         arrival.again = False
         return look(arrival)
@@ -111,9 +123,30 @@ def on_inspected(state: CoreState, event: ev.Inspected, now: Now) -> list[act.Ac
 
 def _is_accepted(state: CoreState, records: Records) -> bool:
     """Whether the records are an accepted job's that has not ended."""
+    if records.job is None or records.ended:
+        return False
+    if records.is_ours:
+        return True
     restored = state.settings.adopt_records and state.obstacle is STARTING
-    ours = records.is_ours or (records.job is not None and restored)
-    return ours and not records.ended
+    # Of two folders with one job's records the first is the job, the other a copy of it.
+    known = (state.jobs, state.runs, state.requeueing, state.ending)
+    return restored and not any(records.job.id in jobs for jobs in known)
+
+
+def _is_being_written(state: CoreState, arrival: Arrival) -> bool:
+    return arrival.job is not None and arrival.job.id in state.accepting
+
+
+def _is_another_folder(arrival: Arrival, seen: Inspection) -> bool:
+    """Whether the name of a job that has its id already is another folder's now."""
+    if arrival.job is None or seen.identity is None:
+        return False
+    return not arrival.job.identity.same_folder(seen.identity)
+
+
+def _look_for_another(state: CoreState, arrival: Arrival, now: Now) -> list[act.Action]:
+    """Something came under the name of an arrival that is gone."""
+    return on_appeared(state, ev.Appeared(arrival.name), now) if arrival.again else []
 
 
 def _look_at_waiting(state: CoreState, job: Job, seen: Inspection, now: Now) -> list[act.Action]:
@@ -152,9 +185,12 @@ def forget(state: CoreState, job: Job) -> list[act.Action]:
 
 def _gone(state: CoreState, arrival: Arrival) -> list[act.Action]:
     del state.arrivals[arrival.name]
-    if arrival.job is not None and arrival.recorded:
-        return [act.Forget(arrival.job)]
-    return [act.HideArrival(arrival.name)]
+    job = arrival.job
+    if job is None:
+        return [act.HideArrival(arrival.name)]
+    state.accepting.pop(job.id, None)
+    told = [] if job.id in state.ending else end_known(state, job)
+    return [act.Forget(job) if arrival.recorded else act.HideArrival(arrival.name), *told]
 
 
 def adopt(state: CoreState, records: Records, now: Now) -> list[act.Action]:
@@ -180,14 +216,14 @@ def adopt(state: CoreState, records: Records, now: Now) -> list[act.Action]:
 
 
 def _settle(state: CoreState, arrival: Arrival, seen: Inspection, now: Now) -> list[act.Action]:
-    arrival.settling.committed |= _is_sealed(seen.records)
+    arrival.settling.committed |= is_sealed(seen.records)
     verdict = judge(arrival.settling, seen, now.mono, state.settings.rules)
     if isinstance(verdict, Wait):
         return wait(state, arrival, verdict.reason, verdict.after, now)
     arrival.busy = True
     if isinstance(verdict, Refuse):
-        return _reject(state, arrival, seen, verdict, now)
-    return _accept(state, arrival, seen, verdict)
+        return reject(state, arrival, seen, verdict, now)
+    return accept(state, arrival, seen, verdict)
 
 
 def wait(
@@ -203,72 +239,6 @@ def wait(
     return [act.ShowArrival(arrival.name, reason, arrival.since)]
 
 
-def _is_sealed(records: Records | None) -> bool:
-    """``qm submit`` has written its record last, in this very folder."""
-    if records is None or records.submit is None:
-        return False
-    return list(records.submit.get("identity", ())) == list(records.identity)
-
-
-def _new_job(
-    state: CoreState, arrival: Arrival, seen: Inspection, options: JobOptions, file: str
-) -> Job:
-    assert seen.identity is not None
-    records = seen.records
-    sealed = _is_sealed(records)
-    job = Job(
-        id=state.next_id,
-        name=arrival.name,
-        identity=seen.identity,
-        options=options,
-        info_file=file,
-        owner=options.e_mail or seen.owner,
-        arrival=arrival.order,
-        submitted=arrival.since,
-        submit_token=str(records.submit["token"])
-        if sealed and records and records.submit
-        else None,
-    )
-    state.next_id += 1
-    return job
-
-
-def _accept(state: CoreState, arrival: Arrival, seen: Inspection, ready: Ready) -> list[act.Action]:
-    info, records = ready.info, seen.records
-    job = arrival.job or _new_job(state, arrival, seen, info.options, info.file)
-    hold = _hold_of(arrival, seen, info)
-    fresh = not (_is_sealed(records) or arrival.recorded)
-    arrival.job = job = replace(
-        job,
-        name=arrival.name,
-        options=info.options,
-        info_file=info.file,
-        notes=info.warnings,
-        reason=None,
-    )
-    state.accepting[job.id] = arrival.name
-    if arrival.recorded:
-        return [act.Accept(job, fresh, hold)]
-    actions: list[act.Action] = [act.SaveState(state.next_id)]
-    if records is not None and records.job is not None and records.is_ours:
-        # A person put an ended job back: the folder is the new job's now.
-        actions.append(act.Forget(records.job))
-    return [*actions, act.Accept(job, fresh, hold)]
-
-
-def _hold_of(arrival: Arrival, seen: Inspection, info: JobInfo) -> Reason | None:
-    """Why it is to be held: a mark that lies there, its submission, or its info file."""
-    records = seen.records
-    sealed = _is_sealed(records)
-    if records is not None and (sealed or arrival.recorded) and records.hold is not None:
-        return records.hold
-    if arrival.recorded:
-        return None
-    if sealed and records is not None and records.submit and records.submit.get("hold"):
-        return Reason("User", "submitted on hold")
-    return Reason("User", f"{info.file} says hold") if info.options.hold else None
-
-
 def on_accepted(state: CoreState, event: ev.Accepted, now: Now) -> list[act.Action]:
     """Its first record is written: it is a job."""
     name = state.accepting.pop(event.id, None)
@@ -277,6 +247,9 @@ def on_accepted(state: CoreState, event: ev.Accepted, now: Now) -> list[act.Acti
     arrival = state.arrivals.pop(name)
     job = arrival.job
     assert job is not None
+    if job.id in state.asked:
+        gone = cancel(state, job, Place.WAITING, Reason("User", "cancelled"), now)
+        return [act.HideArrival(name), *submission_known(state, job), *gone]
     if event.hold is not None:
         job = changed(job, State.HELD, event.hold)
     state.add_waiting(job, arrival.settling.fingerprint)
@@ -294,49 +267,19 @@ def on_not_accepted(state: CoreState, event: ev.NotAccepted, now: Now) -> list[a
         return []
     arrival.busy = False
     if event.gone:
-        return _gone(state, arrival)
-    return wait(state, arrival, event.reason, _STUCK_RETRY, now)
+        return _gone(state, arrival) + _look_for_another(state, arrival, now)
+    refusals = end_refused(state, event.id, f"job {event.id} is not accepted yet: {event.reason}")
+    return refusals + wait(state, arrival, event.reason, _STUCK_RETRY, now)
 
 
-def _reject(
-    state: CoreState, arrival: Arrival, seen: Inspection, verdict: Refuse, now: Now
-) -> list[act.Action]:
-    reason, hint, target = verdict.reason, verdict.hint, None
-    claimed = state.recent_claims.get(arrival.name)
-    if reason.word == "NoInfo" and claimed is not None and now.mono - claimed[0] < _LATE:
-        reason = Reason("Late", f"came when job {claimed[1]} of this name had started already")
-        hint, target = "Copy the whole folder again, with its info file.", f"{arrival.name}.late"
-    actions: list[act.Action] = []
-    job = arrival.job
-    if job is None:
-        job = _new_job(state, arrival, seen, JobOptions(script=""), "")
-        actions.append(act.SaveState(state.next_id))
-    job = changed(replace(job, name=arrival.name), State.REJECTED, reason)
-    arrival.job = job
-    outcome = Outcome(ended=utc_text(now.wall), reason=reason)
-    log = f"Job refused by QM at: {local_text(now.wall)}\n{shown(reason.text)}\n"
-    close = act.Close(
-        replace(job, outcome=outcome),
-        Place.WAITING,
-        End(job.attempt, State.REJECTED, outcome),
-        log + (f"{shown(hint)}\n" if hint else ""),
-        fresh=not (arrival.recorded or _is_sealed(seen.records)),
-        target=target,
-    )
-    state.accepting[job.id] = arrival.name
-    state.ending[job.id] = Ending(close)
-    return [*actions, close]
-
-
-def refused(state: CoreState, job: Job) -> list[act.Action]:
+def refused(state: CoreState, job: Job, now: Now) -> list[act.Action]:
     """A refused folder lies in QM_lost+found."""
+    told = [*submission_known(state, job), *end_known(state, job)]
     name = state.accepting.pop(job.id, None)
-    if name is not None:
-        state.arrivals.pop(name, None)
-        actions: list[act.Action] = [act.HideArrival(name)]
-    else:
-        actions = []
-    return actions + submission_known(state, job) + end_known(state, job)
+    arrival = None if name is None else state.arrivals.pop(name, None)
+    if arrival is None:
+        return told
+    return [act.HideArrival(arrival.name), *_look_for_another(state, arrival, now), *told]
 
 
 def stuck(state: CoreState, job_id: int, why: str, now: Now) -> list[act.Action] | None:

@@ -333,7 +333,7 @@ def on_moved(state: CoreState, event: ev.Moved, now: Now) -> list[act.Action]:
         return []
     job = replace(ending.action.job, name=event.name)
     if job.state is State.REJECTED:
-        return refused(state, job)
+        return refused(state, job, now)
     return end_known(state, job)
 
 

@@ -1,0 +1,118 @@
+"""What a verdict on a drop leads to: a job that waits, or a refusal. Either way it has an id."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qm.core import actions as act
+from qm.core.settings import Now
+from qm.core.state import Arrival, CoreState, Ending, changed
+from qm.drops import Ready, Refuse
+from qm.inspection import Inspection
+from qm.jobdir import Records
+from qm.model import Job, JobInfo, JobOptions, Outcome, Place, Reason, State
+from qm.names import shown
+from qm.records import End
+from qm.times import local_text, utc_text
+
+_LATE = 600.0
+
+
+def is_sealed(records: Records | None) -> bool:
+    """``qm submit`` has written its record last, in this very folder."""
+    return _submit_token(records) is not None
+
+
+def _submit_token(records: Records | None) -> str | None:
+    """Of the submission; None where the record is a copy, or not made by ``qm submit``."""
+    if records is None or records.submit is None:
+        return None
+    identity, token = records.submit.get("identity"), records.submit.get("token")
+    return token if isinstance(token, str) and identity == list(records.identity) else None
+
+
+def _new_job(
+    state: CoreState, arrival: Arrival, seen: Inspection, options: JobOptions, file: str
+) -> Job:
+    assert seen.identity is not None
+    job = Job(
+        id=state.next_id,
+        name=arrival.name,
+        identity=seen.identity,
+        options=options,
+        info_file=file,
+        owner=options.e_mail or seen.owner,
+        arrival=arrival.order,
+        submitted=arrival.since,
+        submit_token=_submit_token(seen.records),
+    )
+    state.next_id += 1
+    return job
+
+
+def accept(state: CoreState, arrival: Arrival, seen: Inspection, ready: Ready) -> list[act.Action]:
+    """Have its first record written, or its next one where it was edited."""
+    info, records = ready.info, seen.records
+    job = arrival.job or _new_job(state, arrival, seen, info.options, info.file)
+    hold = _hold_of(arrival, seen, info)
+    fresh = not (is_sealed(records) or arrival.recorded)
+    arrival.job = job = replace(
+        job,
+        name=arrival.name,
+        options=info.options,
+        info_file=info.file,
+        notes=info.warnings,
+        reason=None,
+    )
+    state.accepting[job.id] = arrival.name
+    if arrival.recorded:
+        return [act.Accept(job, fresh, hold)]
+    actions: list[act.Action] = [act.SaveState(state.next_id)]
+    if records is not None and records.job is not None and records.is_ours:
+        # A person put an ended job back: the folder is the new job's now.
+        actions.append(act.Forget(records.job))
+    return [*actions, act.Accept(job, fresh, hold)]
+
+
+def _hold_of(arrival: Arrival, seen: Inspection, info: JobInfo) -> Reason | None:
+    """Why it is to be held: a mark that lies there, its submission, or its info file."""
+    records = seen.records
+    sealed = is_sealed(records)
+    if records is not None and (sealed or arrival.recorded) and records.hold is not None:
+        return records.hold
+    if arrival.recorded:
+        return None
+    if sealed and records is not None and records.submit and records.submit.get("hold"):
+        return Reason("User", "submitted on hold")
+    return Reason("User", f"{info.file} says hold") if info.options.hold else None
+
+
+def reject(
+    state: CoreState, arrival: Arrival, seen: Inspection, verdict: Refuse, now: Now
+) -> list[act.Action]:
+    """Have it moved to QM_lost+found with the reason."""
+    reason, hint, target = verdict.reason, verdict.hint, None
+    claimed = state.recent_claims.get(arrival.name)
+    if reason.word == "NoInfo" and claimed is not None and now.mono - claimed[0] < _LATE:
+        reason = Reason("Late", f"came when job {claimed[1]} of this name had started already")
+        hint, target = "Copy the whole folder again, with its info file.", f"{arrival.name}.late"
+    actions: list[act.Action] = []
+    job = arrival.job
+    if job is None:
+        job = _new_job(state, arrival, seen, JobOptions(script=""), "")
+        actions.append(act.SaveState(state.next_id))
+    job = changed(replace(job, name=arrival.name), State.REJECTED, reason)
+    arrival.job = job
+    outcome = Outcome(ended=utc_text(now.wall), reason=reason)
+    log = f"Job refused by QM at: {local_text(now.wall)}\n{shown(reason.text)}\n"
+    close = act.Close(
+        replace(job, outcome=outcome),
+        Place.WAITING,
+        End(job.attempt, State.REJECTED, outcome),
+        log + (f"{shown(hint)}\n" if hint else ""),
+        fresh=not (arrival.recorded or is_sealed(seen.records)),
+        target=target,
+    )
+    state.accepting[job.id] = arrival.name
+    state.ending[job.id] = Ending(close)
+    return [*actions, close]
