@@ -91,6 +91,7 @@ def _walk(top_fd: int, tally: Tally) -> None:
 def _list(fd: int, prefix: str, tally: Tally) -> list[str]:
     folders: list[str] = []
     top = not prefix
+    before = tally.entries
     try:
         with os.scandir(fd) as entries:
             for entry in entries:
@@ -115,6 +116,8 @@ def _list(fd: int, prefix: str, tally: Tally) -> list[str]:
                 )
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(name)
+        if tally.entries == before and not top:
+            tally.note_change(os.fstat(fd).st_ctime_ns)
     except OSError as error:
         tally.cannot_list(prefix, error.strerror or str(error))
     return folders

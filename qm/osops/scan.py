@@ -74,9 +74,10 @@ class Scan:
     """Bytes in regular files."""
     entries: int
     newest_change: int
-    """The newest inner ctime, or mtime of the folder itself, in ns since the epoch."""
+    """The newest inner ctime in ns since the epoch; in an empty folder, its own mtime."""
     fingerprint: int
-    """Over (path, type and mode, size, mtime, ctime, inode) of everything inside."""
+    """Over path, type and mode, and inode of everything inside; size, mtime and ctime
+    of all but folders."""
     content_fingerprint: int
     """The same without ctime: indexers and backup programs change only that."""
     partial: str | None
@@ -135,11 +136,16 @@ class Tally:
         self.entries += 1
         if top and len(self.names) < _NAMES:
             self.names.append(name)
-        content = hash((path, mode, 0 if stat.S_ISDIR(mode) else size, mtime, inode))
+        if stat.S_ISDIR(mode):
+            # What comes into a folder shows by itself, and junk shall not show: the folder's
+            # times count only where something else set them, such as a rename or `cp -a`.
+            self.note_change(ctime if ctime != mtime else 0)
+            size = mtime = ctime = 0
+        content = hash((path, mode, size, mtime, inode))
         # A sum, not xor: two equal terms must not cancel each other.
         self.content_fingerprint = (self.content_fingerprint + content) & _MASK
         self.fingerprint = (self.fingerprint + hash((content, ctime))) & _MASK
-        self.newest_change = max(self.newest_change, ctime)
+        self.note_change(ctime)
         if stat.S_ISREG(mode):
             self.files += 1
             self.bytes += size
@@ -152,6 +158,11 @@ class Tally:
             self.partial = path
         elif self.maybe_partial is None and name[0] == "." and _RSYNC_LIKE.match(name):
             self.maybe_partial = path
+
+    def note_change(self, when: int) -> None:
+        """Something was changed then, in ns since the epoch; walkers tell the time of a
+        folder that holds nothing, as no entry does."""
+        self.newest_change = max(self.newest_change, when)
 
     def cannot_list(self, path: str, why: str) -> None:
         """Note a folder that could not be looked into."""
@@ -177,7 +188,7 @@ class Tally:
             files=self.files,
             size=self.bytes,
             entries=self.entries,
-            newest_change=max(self.newest_change, top_mtime),
+            newest_change=self.newest_change if self.entries else top_mtime,
             fingerprint=self.fingerprint,
             content_fingerprint=self.content_fingerprint,
             partial=self.partial,

@@ -135,6 +135,7 @@ def _walk(top: str, tally: Tally) -> str | None:
     prefixes = [""]
     while prefixes:
         prefix = prefixes.pop()
+        before = tally.entries
         try:
             with os.scandir(_below(top, prefix)) as entries:
                 for entry in entries:
@@ -150,6 +151,8 @@ def _walk(top: str, tally: Tally) -> str | None:
                         absent = prefix + name
                     if stat.S_ISDIR(found.mode):
                         prefixes.append(f"{prefix}{name}/")
+            if tally.entries == before and prefix:
+                tally.note_change(_look(_below(top, prefix)).ctime)
         except FileNotFoundError:
             continue
         except OSError as error:

@@ -121,6 +121,39 @@ def test_what_qm_and_desktops_leave_does_not_count(job: Path) -> None:
     assert after.files == before.files
 
 
+def test_what_desktops_leave_in_a_subfolder_does_not_count_as_a_change(job: Path) -> None:
+    before = scan(job)
+    (job / "data" / ".DS_Store").write_bytes(b"junk")
+    (job / ".DS_Store").write_bytes(b"junk")
+    after = scan(job)
+    assert after.fingerprint == before.fingerprint
+    assert after.content_fingerprint == before.content_fingerprint
+    assert after.newest_change == before.newest_change
+
+
+def test_a_new_empty_folder_and_one_that_is_moved_in_are_changes(job: Path, tmp_path: Path) -> None:
+    (tmp_path / "old" / "inner").mkdir(parents=True)
+    (tmp_path / "old" / "inner" / "file").write_bytes(b"1")
+    newest = scan(job).newest_change
+    wait_until(lambda: _stamp(tmp_path) > newest)
+    (job / "data" / "empty").mkdir()
+    made = scan(job)
+    assert made.newest_change > newest
+    wait_until(lambda: _stamp(tmp_path) > made.newest_change)
+    (tmp_path / "old").rename(job / "data" / "moved")
+    moved = scan(job)
+    assert moved.newest_change > made.newest_change
+    assert len({made.fingerprint, moved.fingerprint, scan(job).fingerprint}) == 2
+
+
+def _stamp(path: Path) -> int:
+    """The time that the file system gives to a new file."""
+    probe = path / "probe"
+    probe.unlink(missing_ok=True)
+    probe.write_bytes(b"")
+    return probe.stat().st_mtime_ns
+
+
 def test_a_folder_named_qm_further_down_is_the_job_s_own(job: Path) -> None:
     before = scan(job)
     (job / "data" / ".qm").mkdir()
