@@ -39,7 +39,7 @@ from qm.osops.limits import raise_file_limit
 from qm.osops.scanning import FsClock
 from qm.policy import Capacity
 from qm.reactor.answering import ControlWork, RequestReader
-from qm.reactor.effects import ClaimWork, DropWork, EndWork
+from qm.reactor.effects import DropWork, LeaveWork, TurnWork
 from qm.reactor.lane import Lane
 from qm.reactor.looking import IndexKeeper, QueueWatcher
 from qm.reactor.reactor import Inbox, Reactor, Workers
@@ -250,13 +250,13 @@ class Manager:
             settle=config.settle,
             sync=config.sync,
         )
-        claims = ClaimWork(layout, claimer, self._system, self._boot, sync=config.sync)
-        ends = EndWork(self._finisher)
+        turns = TurnWork(layout, claimer, self._finisher, self._system)
+        leaves = LeaveWork(layout, self._finisher, self._boot, sync=config.sync)
         control = ControlWork(layout, self._index)
         return Workers(
             drops=Lane("drops", drops, drops.failed, post),
-            claims=Lane("claims", claims, claims.failed, post),
-            ends=Lane("ends", ends, ends.failed, post),
+            turns=Lane("turns", turns, turns.failed, post),
+            leaves=Lane("leaves", leaves, leaves.failed, post),
             control=Lane("control", control, control.failed, post),
         )
 

@@ -190,16 +190,23 @@ class FolderHandle:
             os.close(fd)
 
     def write_reserved(self, reserved: str, name: str, data: bytes, *, sync: bool) -> None:
-        """Write ``data`` into the reserved file and give it its name: needs no new space."""
+        """Write ``data`` into the reserved file and give it its name: needs no new space.
+
+        With ``sync`` both are on disk when this returns, not in an order: nobody
+        counts on the record before.
+        """
         fd = self._open_plain(reserved, os.O_WRONLY)
         try:
             os.pwrite(fd, data, 0)
             os.ftruncate(fd, len(data))
+            os.rename(reserved, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
             if sync:
+                # One commit of the journal takes data and name, where one before the
+                # rename and one after it would be two.
                 sync_file(fd)
+                self.sync()
         finally:
             os.close(fd)
-        os.rename(reserved, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def rename(self, name: str, new_name: str, into: FolderHandle | None = None) -> None:
         """Give ``name`` a new name, here or inside ``into``; replaces a plain file there."""

@@ -202,7 +202,10 @@ class FolderHandle:
             os.close(fd)
 
     def write_reserved(self, reserved: str, name: str, data: bytes, *, sync: bool) -> None:
-        """Write ``data`` into the reserved file and give it its name: needs no new space."""
+        """Write ``data`` into the reserved file and give it its name: needs no new space.
+
+        With ``sync`` both are on disk when this returns.
+        """
         fd = self._open_plain(reserved, GENERIC_WRITE, OPEN_ALWAYS)
         try:
             write_all(fd, data)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 
 from qm.core import actions as act
 from qm.core import events as ev
@@ -26,8 +25,8 @@ log = logging.getLogger("qm.effects")
 _TREE_PATIENCE = 20.0
 
 DropAction = act.Inspect | act.Accept | act.SaveState | act.EndOfStart
-ClaimAction = act.Claim | act.Requeue | act.Probe | act.SetHold | act.Stop
-EndAction = act.Finish | act.Close | act.Forget
+TurnAction = act.Claim | act.Finish | act.Probe | act.SetHold | act.Stop
+LeaveAction = act.Close | act.Requeue | act.Forget
 
 
 class DropWork:
@@ -67,47 +66,44 @@ class DropWork:
         return ev.Found() if isinstance(action, act.EndOfStart) else None
 
 
-class ClaimWork:
-    """Moves jobs between QM_qJobs and QM_Jobs, and sets marks."""
+class TurnWork:
+    """The turn from one job to the next: claims, finishes, and small marks.
+
+    One worker for both: the end of a job and the claim of the next one come
+    together, and a second thread would cost more than it saves.
+    """
 
     def __init__(
-        self, layout: Layout, claimer: Claimer, system: LocalSystem, boot: str, *, sync: bool
+        self, layout: Layout, claimer: Claimer, finisher: Finisher, system: LocalSystem
     ) -> None:
         self._layout = layout
         self._claimer = claimer
+        self._finisher = finisher
         self._system = system
-        self._boot = boot
-        self._sync = sync
 
-    def __call__(self, actions: Sequence[ClaimAction]) -> list[ev.Event]:
-        events: list[ev.Event] = []
-        for kind, group in groupby(actions, key=type):
-            if kind is act.Claim:
-                claims = [action for action in group if isinstance(action, act.Claim)]
-                events.extend(self._claimer.claim(claims))
-                continue
-            for action in group:
+    def __call__(self, actions: Sequence[TurnAction]) -> Iterator[ev.Event]:
+        # Claims first: their scripts run while the ended jobs are put away.
+        claims = [action for action in actions if isinstance(action, act.Claim)]
+        if claims:
+            yield from self._claimer.claim(claims)
+        finishes = [action for action in actions if isinstance(action, act.Finish)]
+        if finishes:
+            yield from self._finisher.finish(finishes)
+        for action in actions:
+            if isinstance(action, act.Probe | act.SetHold | act.Stop):
                 event = self._one(action)
                 if event is not None:
-                    events.append(event)
-        return events
+                    yield event
 
-    def _one(self, action: ClaimAction) -> ev.Event | None:
+    def _one(self, action: act.Probe | act.SetHold | act.Stop) -> ev.Event | None:
         try:
-            if isinstance(action, act.Requeue):
-                if action.end_tree and action.job.token:
-                    end_carriers(action.job.token, patience=_TREE_PATIENCE)
-                token = secrets.token_hex(16)
-                return take_back(self._layout, action, self._boot, token, sync=self._sync)
             if isinstance(action, act.Probe):
                 return probe(self._layout, action)
             if isinstance(action, act.SetHold):
                 return self._set_hold(action)
-            if isinstance(action, act.Stop):
-                self._stop(action)
+            self._stop(action)
         except OSError as error:
             log.warning("%s of job %d: %s", type(action).__name__, action.job.id, error)
-            return self.failed(action, error)
         return None
 
     def _set_hold(self, action: act.SetHold) -> ev.Event:
@@ -126,37 +122,44 @@ class ClaimWork:
             self._system.look(job.token)
 
     @staticmethod
-    def failed(action: ClaimAction, error: Exception) -> ev.Event | None:
+    def failed(action: TurnAction, error: Exception) -> ev.Event | None:
         """What becomes of an action whose effect broke."""
         if isinstance(action, act.Claim):
             return ev.Unclaimable(action.job.id, Reason("Stuck", f"QM failed: {error}"))
-        if isinstance(action, act.Requeue):
-            return ev.Unmovable(action.job.id, f"it cannot be put back: {error}")
+        if isinstance(action, act.Finish):
+            return ev.Unmovable(action.job.id, f"QM failed: {error}")
         return None
 
 
-class EndWork:
-    """Brings ended jobs to their last place."""
+class LeaveWork:
+    """Jobs that leave by other ways, which may take long: every process of theirs is ended."""
 
-    def __init__(self, finisher: Finisher) -> None:
+    def __init__(self, layout: Layout, finisher: Finisher, boot: str, *, sync: bool) -> None:
+        self._layout = layout
         self._finisher = finisher
+        self._boot = boot
+        self._sync = sync
 
-    def __call__(self, actions: Sequence[EndAction]) -> list[ev.Event]:
-        events: list[ev.Event] = []
-        for kind, group in groupby(actions, key=type):
-            if kind is act.Finish:
-                finishes = [action for action in group if isinstance(action, act.Finish)]
-                events.extend(self._finisher.finish(finishes))
-                continue
-            for action in group:
-                if isinstance(action, act.Close):
-                    events.append(self._finisher.close(action))
-                elif isinstance(action, act.Forget):
-                    self._finisher.record_vanished(action.job)
-        return events
+    def __call__(self, actions: Sequence[LeaveAction]) -> Iterator[ev.Event]:
+        for action in actions:
+            if isinstance(action, act.Close):
+                yield self._finisher.close(action)
+            elif isinstance(action, act.Requeue):
+                yield self._requeue(action)
+            else:
+                self._finisher.record_vanished(action.job)
+
+    def _requeue(self, action: act.Requeue) -> ev.Event:
+        if action.end_tree and action.job.token:
+            end_carriers(action.job.token, patience=_TREE_PATIENCE)
+        token = secrets.token_hex(16)
+        try:
+            return take_back(self._layout, action, self._boot, token, sync=self._sync)
+        except OSError as error:
+            return ev.Unmovable(action.job.id, f"it cannot be put back: {error}")
 
     @staticmethod
-    def failed(action: EndAction, error: Exception) -> ev.Event | None:
+    def failed(action: LeaveAction, error: Exception) -> ev.Event | None:
         """What becomes of an action whose effect broke."""
         if isinstance(action, act.Forget):
             return None

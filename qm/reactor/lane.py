@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from qm.core.events import Event
@@ -27,7 +27,7 @@ class Lane(Generic[Item]):
     def __init__(
         self,
         name: str,
-        work: Callable[[Sequence[Item]], Sequence[Event]],
+        work: Callable[[Sequence[Item]], Iterable[Event]],
         failed: Callable[[Item, Exception], Event | None],
         post: Callable[[Event], None],
     ) -> None:
@@ -67,15 +67,17 @@ class Lane(Generic[Item]):
                     stop = True
                     break
                 batch.append(more)
-            for event in self._try(batch):
-                self._post(event)
+            self._try(batch)
             if stop:
                 return
 
-    def _try(self, batch: list[Item]) -> Sequence[Event]:
+    def _try(self, batch: list[Item]) -> None:
         try:
-            return self._work(batch)
+            for event in self._work(batch):
+                self._post(event)
         except Exception as error:
             log.exception("an effect failed: %r", batch[:3])
-            events = (self._failed(item, error) for item in batch)
-            return [event for event in events if event is not None]
+            for item in batch:
+                what = self._failed(item, error)
+                if what is not None:
+                    self._post(what)

@@ -24,6 +24,7 @@ _MEND_AFTER = 5.0
 _MOMENT = 0.05
 _LOST_EVERY = 1.0
 _GIVE_UP = 20
+_LONGEST_PAUSE = 5.0
 
 
 class QueueWatcher(threading.Thread):
@@ -137,3 +138,4 @@ class IndexKeeper(threading.Thread):
                 )
                 failures += _GIVE_UP if damaged else 1
                 log.warning("the index cannot be written: %s", error)
+                self._ended.wait(min(0.1 * 2 ** min(failures, 10), _LONGEST_PAUSE))

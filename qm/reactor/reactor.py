@@ -50,7 +50,6 @@ class Inbox:
             pass
         return batch
 
-
     def rest(self) -> list[ev.Event]:
         """What came after the stop."""
         events: list[ev.Event] = []
@@ -64,13 +63,13 @@ class Workers:
     """The lanes that carry out actions."""
 
     drops: Lane[Any]
-    claims: Lane[Any]
-    ends: Lane[Any]
+    turns: Lane[Any]
+    leaves: Lane[Any]
     control: Lane[Any]
 
     def all(self) -> tuple[Lane[Any], ...]:
         """Every lane, in the order in which they are stopped."""
-        return (self.drops, self.claims, self.ends, self.control)
+        return (self.drops, self.turns, self.leaves, self.control)
 
 
 class Reactor:
@@ -85,8 +84,8 @@ class Reactor:
         self._index = index
         lanes: dict[Lane[Any], tuple[type[act.Action], ...]] = {
             workers.drops: (act.Inspect, act.Accept, act.SaveState, act.EndOfStart),
-            workers.claims: (act.Claim, act.Requeue, act.Probe, act.SetHold, act.Stop),
-            workers.ends: (act.Finish, act.Close),
+            workers.turns: (act.Claim, act.Finish, act.Probe, act.SetHold, act.Stop),
+            workers.leaves: (act.Close, act.Requeue),
             workers.control: (act.Answer, act.Remove, act.AnswerEnded),
         }
         self._do: dict[type[act.Action], Callable[[Any], None]] = {
@@ -101,7 +100,7 @@ class Reactor:
             act.HideArrival: self._hide_arrival,
             act.ShowObstacle: self._show_obstacle,
         }
-        self._ends = workers.ends
+        self._leaves = workers.leaves
         self._trim_at = 0.0
 
     def run(self) -> None:
@@ -140,7 +139,7 @@ class Reactor:
         job, name = action.job, shown(action.job.name)
         log.info("job %d (%s): its folder was taken away, or is another job's now", job.id, name)
         if action.record:
-            self._ends.put(action)
+            self._leaves.put(action)
         else:
             self._index.remove(job.id)
 

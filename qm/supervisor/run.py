@@ -261,8 +261,6 @@ class JobRun:
         while True:
             try:
                 records.write_reserved(_RESERVED, "exit.json", _encode(record), sync=sync)
-                if sync:
-                    records.sync()
                 return
             except FileNotFoundError:
                 # The folder was deleted under the job: only the manager can be told.
