@@ -25,6 +25,15 @@ def make_queue(tmp_path: Path) -> Iterator[Callable[..., Queue]]:
     assert not left, f"processes outlived the test: {left}"
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
+    """One queue with a running manager for all tests of a module, which use different names."""
+    queue = Queue(tmp_path_factory.mktemp("shared") / "QM", MaxNbProcessors="4").start()
+    yield queue
+    left = queue.end_everything()
+    assert not left, f"processes outlived the tests: {left}"
+
+
 @pytest.fixture
 def queue(make_queue: Callable[..., Queue]) -> Queue:
     """A queue with a running manager and quick times."""

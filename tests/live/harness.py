@@ -56,7 +56,11 @@ class Queue:
         """Start the manager and wait until it serves."""
         lines = ["[QMServer]", f"QM_FOLDER = {self.folder}"]
         lines += [f"{name} = {value}" for name, value in self.options.items()]
-        self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return self.serve_with("\n".join(lines) + "\n")
+
+    def serve_with(self, config: str) -> Queue:
+        """Start the manager with this QMserv.cfg."""
+        self.config.write_text(config, encoding="utf-8")
         with open(self.log, "ab") as log:
             start = log.tell()
             self.process = subprocess.Popen(
