@@ -109,7 +109,7 @@ def test_a_taken_port_is_told_once_and_qm_goes_on(serve: Served) -> None:
         other.listen()
         serve.start()
         wait_for("QM gives up its page", lambda: "goes on without its web page" in serve.said())
-        serve.queue.drop("a", "true")
+        serve.queue.drop("a", "exit 0")
         serve.queue.wait_done("a")
         assert serve.said().count(f"port {serve.port} is taken") == 1
         assert serve.page() is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ __all__ = ["make_queue"]  # A fixture.
 pytestmark = pytest.mark.live
 
 NASTY = "<script>alert('x')</script> & \"quoted\""
+SLEEPS = f'"{sys.executable}" -c "import time; time.sleep(120)"'
 POLICY = "default-src 'none'; style-src 'self'"
 
 
@@ -69,8 +71,16 @@ def test_its_style_sheet_is_served(page: Served) -> None:
     assert answer.status == 200 and answer.headers["content-type"].startswith("text/css")
 
 
+def drop_empty(page: Served, name: str) -> None:
+    """An empty folder in QM_qJobs, on file systems that take its name."""
+    try:
+        (page.folder / "QM_qJobs" / name).mkdir()
+    except OSError as error:
+        pytest.skip(f"no such name here: {error}")
+
+
 def test_a_name_with_markup_in_it_is_only_a_name(page: Served) -> None:
-    (page.folder / "QM_qJobs" / NASTY.replace("/", "\N{FRACTION SLASH}")).mkdir()
+    drop_empty(page, NASTY.replace("/", "\N{FRACTION SLASH}"))
     text = page.ask().text
     assert "<script" not in text
     assert "&lt;script&gt;alert(&#039;x&#039;)" in text
@@ -78,7 +88,7 @@ def test_a_name_with_markup_in_it_is_only_a_name(page: Served) -> None:
 
 
 def test_a_name_with_control_characters_shows_them_as_escapes(page: Served) -> None:
-    (page.folder / "QM_qJobs" / "a\x1b[31m\u202eb").mkdir()
+    drop_empty(page, "a\x1b[31m\u202eb")
     assert "a\\x1b[31m\\u202eb" in page.ask().text
 
 
@@ -161,6 +171,7 @@ def test_another_page_is_told_not_to_be_there(page: Served, path: str) -> None:
     assert "bottle" not in answer.text
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no polite signal")
 def test_the_page_ends_cleanly_when_it_is_told_to(page: Served) -> None:
     page.process.send_signal(signal.SIGTERM)
     assert page.process.wait(10) == 0
@@ -172,9 +183,9 @@ def test_running_waiting_and_ended_jobs_are_shown_with_their_reasons(
     queue = make_queue().start()
     queue.drop("broken", "exit 3")
     queue.wait_done("broken")
-    queue.drop("long", "sleep 60", nb_proc=2, info="a long one")
+    queue.drop("long", SLEEPS, nb_proc=2, info="a long one")
     queue.wait_running("long")
-    queue.drop("next", "true")
+    queue.drop("next", "exit 0")
     wait_for("it waits", lambda: (queue.row("next") or {}).get("state") == "QUEUED")
     port = free_port()
     config = write_config(tmp_path / "page.cfg", queue.folder, port)
