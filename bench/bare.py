@@ -6,11 +6,43 @@ import itertools
 import os
 import subprocess
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import harmonic_mean
 
 from qm.osops import sync_file, sync_folder
 
 _numbers = itertools.count(1)
+_BESIDE = 300
+"""Jobs of a bare loop beside something else: enough for a rate, and over in a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Jobs per second, and those of the bare loop right before and right after."""
+
+    rate: float
+    bare: float
+
+    @property
+    def share(self) -> float:
+        """The rate in bare loops."""
+        return self.rate / self.bare
+
+
+def timed(where: Path, jobs: int, run: Callable[[], object]) -> Timed:
+    """Time ``run``, which gets ``jobs`` jobs done, between two bare loops.
+
+    On a machine that others use as well, a bare loop of a minute ago says little.
+    """
+    few = min(jobs, _BESIDE)
+    before = bare_loop(where, few)
+    began = time.perf_counter()
+    run()
+    seconds = time.perf_counter() - began
+    after = bare_loop(where, few)
+    return Timed(jobs / seconds, harmonic_mean([before, after]))
 
 
 def bare_loop(where: Path, jobs: int, *, sync: bool = False) -> float:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 from bench import others
-from bench.bare import bare_loop
+from bench.bare import Timed, bare_loop, timed
 from bench.gate import Pipe
 from bench.plan import Plan
-from bench.queue import Queue, Usage, queue_in
+from bench.queue import Queue, queue_in
 from bench.report import Section
-from bench.series import Series, interleave, ratios, shown
+from bench.series import Series, interleave, shown
 from bench.syncs import count_syncs
 from bench.tables import Table
 
@@ -33,19 +30,19 @@ in it. The folders are older than Settle, so that none waits for its rest.
 bare loop: Python, one job after the other: rename, `sh -c true`, write a record, rename; "synced"
 brings the record and the folder of ended jobs to disk for each job.
 
-x bare: the rate over that of the bare loop without syncs in the same round. Other queues run the
-same command, prepared and whole as above where they can, with fewer jobs (they take 500 well).
+x bare: the rate over that of the bare loop without syncs right before and right after. Other
+queues run the same command, prepared and whole as above where they can, with fewer jobs (they
+take 500 well).
 """
 
-BARE = "bare loop"
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """One drain: jobs per second, and milliseconds of CPU for each job where QM was measured."""
+    """One drain, and milliseconds of CPU for each job where QM was measured."""
 
-    rate: float
+    timed: Timed
     manager_ms: float | None = None
     supervisor_ms: float | None = None
 
@@ -72,10 +69,12 @@ def drain_prepared(plan: Plan, *, sync: bool) -> Drained:
         queue.wait_running(holders)
         queue.move_in(jobs)
         queue.wait_accepted(jobs)
-        before, began = queue.usage(), time.perf_counter()
-        gate.let_go(plan.slots)
-        queue.wait_done(jobs)
-        return _drained(queue, plan.jobs, before, began)
+
+        def drain() -> None:
+            gate.let_go(plan.slots)
+            queue.wait_done(jobs)
+
+        return _drained(plan, queue, drain)
 
 
 def drain_whole(plan: Plan, *, sync: bool) -> Drained:
@@ -83,34 +82,31 @@ def drain_whole(plan: Plan, *, sync: bool) -> Drained:
     with serving(plan, sync=sync) as queue:
         jobs = queue.stage("job", plan.jobs, "true")
         queue.wait_rested()
-        before, began = queue.usage(), time.perf_counter()
-        queue.move_in(jobs)
-        queue.wait_done(jobs)
-        return _drained(queue, plan.jobs, before, began)
+
+        def drain() -> None:
+            queue.move_in(jobs)
+            queue.wait_done(jobs)
+
+        return _drained(plan, queue, drain)
 
 
-def _drained(queue: Queue, jobs: int, before: Usage, began: float) -> Drained:
-    seconds = time.perf_counter() - began
+def _drained(plan: Plan, queue: Queue, drain: Callable[[], None]) -> Drained:
+    before = queue.usage()
+    result = timed(plan.where, plan.jobs, drain)
     after = queue.usage()
     return Drained(
-        rate=jobs / seconds,
-        manager_ms=(after.manager_cpu - before.manager_cpu) / jobs * 1000,
-        supervisor_ms=(after.supervisor_cpu - before.supervisor_cpu) / jobs * 1000,
+        timed=result,
+        manager_ms=(after.manager_cpu - before.manager_cpu) / plan.jobs * 1000,
+        supervisor_ms=(after.supervisor_cpu - before.supervisor_cpu) / plan.jobs * 1000,
     )
 
 
 def contenders(plan: Plan) -> Contenders:
     """What takes part in each round, in its order."""
-    few = min(plan.jobs, others.MOST_JOBS)
-
-    def rate_of(
-        run: Callable[[Path, int], float] | partial[float], jobs: int
-    ) -> Callable[[], Drained]:
-        return lambda: Drained(run(plan.where, jobs))
-
+    where, slots, few = plan.where, plan.slots, min(plan.jobs, others.MOST_JOBS)
+    spooled, whole = others.spooled_prepared, others.spooled_whole
     found: Contenders = {
-        BARE: rate_of(bare_loop, plan.jobs),
-        "bare loop, synced": rate_of(partial(bare_loop, sync=True), plan.jobs),
+        "bare loop, synced": lambda: Drained(timed(where, plan.jobs, lambda: _synced(plan))),
         "QM prepared, Sync = yes": lambda: drain_prepared(plan, sync=True),
         "QM prepared, Sync = no": lambda: drain_prepared(plan, sync=False),
         "QM whole, Sync = yes": lambda: drain_whole(plan, sync=True),
@@ -118,35 +114,39 @@ def contenders(plan: Plan) -> Contenders:
     }
     there = others.installed()
     if "task-spooler" in there:
-        slots = plan.slots
-        found["task-spooler prepared"] = rate_of(partial(others.spooled_prepared, slots=slots), few)
-        found["task-spooler whole"] = rate_of(partial(others.spooled_whole, slots=slots), few)
+        found["task-spooler prepared"] = lambda: Drained(spooled(where, few, slots))
+        found["task-spooler whole"] = lambda: Drained(whole(where, few, slots))
     if "nq" in there:
-        found["nq whole (1 slot)"] = rate_of(others.nq_whole, few)
+        found["nq whole (1 slot)"] = lambda: Drained(others.nq_whole(where, few))
     if "GNU parallel" in there:
-        found["GNU parallel"] = rate_of(partial(others.parallel_whole, slots=plan.slots), few)
+        found["GNU parallel"] = lambda: Drained(others.parallel_whole(where, few, slots))
     return found
+
+
+def _synced(plan: Plan) -> float:
+    return bare_loop(plan.where, plan.jobs, sync=True)
 
 
 def measure(plan: Plan) -> Section:
     """All rounds."""
     results = interleave(contenders(plan), plan.repeat)
-    rates = {name: _series(name, "jobs/s", [d.rate for d in got]) for name, got in results.items()}
-    bare = rates[BARE].values
-    shares = {name: ratios(f"{name}, x bare", r.values, bare) for name, r in rates.items()}
-    costs = {name: _costs(name, got) for name, got in results.items()}
-    syncs, notes = count_syncs(plan)
-    rows = tuple(
-        (name, rates[name].spread(), shares[name].spread(), *_cells(costs[name]))
-        for name in results
-    )
+    drains = [one for got in results.values() for one in got]
+    bare = _series("bare loop", "jobs/s", [one.timed.bare for one in drains])
+    rows = [(bare.name, bare.spread(), "1", "", "")]
+    series = [bare]
+    for name, got in results.items():
+        rate = _series(name, "jobs/s", [one.timed.rate for one in got])
+        share = _series(f"{name}, x bare", "ratio", [one.timed.share for one in got])
+        costs = _costs(name, got)
+        rows.append((name, rate.spread(), share.spread(), *_cells(costs)))
+        series += [rate, share, *costs]
     heads = ("", "jobs/s", "x bare", "manager ms/job", "supervisor ms/job")
-    title = f"Drain of {plan.jobs:,} jobs, {plan.slots} slots, {plan.repeat} rounds"
-    tables = [Table(title, heads, rows)]
+    title = f"Drain of {plan.jobs:,} jobs, {plan.slots} slots, rounds: {plan.repeat}"
+    tables = [Table(title, heads, tuple(rows))]
+    syncs, notes = count_syncs(plan)
     if syncs:
         sync_rows = tuple((one.name, one.spread()) for one in syncs)
         tables.append(Table("Syncs", ("", "syncs/job"), sync_rows))
-    series = [*rates.values(), *shares.values(), *(s for pair in costs.values() for s in pair)]
     return Section("drain", DEFINITION, tuple(tables), (*series, *syncs), notes)
 
 

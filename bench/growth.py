@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from bench.bare import Timed, timed
 from bench.gate import Pipe
 from bench.plan import Plan
 from bench.queue import Queue, queue_in
@@ -18,8 +19,8 @@ from bench.tables import Table
 DEFINITION = """
 The prepared drain of N jobs of high priority, with others of low priority waiting behind them
 that never start: between the two stand jobs that take the slots when the N have ended. One
-manager for each number of others; their rounds alternate. The rates with others and without
-them must not differ by more than 15 %.
+manager for each number of others; their rounds alternate. x bare is as for drain; x alone
+compares the x bare of one round with and without others, which must not differ by more than 15 %.
 """
 
 _HIGH, _BETWEEN, _LOW = 10, 5, 0
@@ -51,8 +52,8 @@ class Lane:
         if behind:
             self.accepted_per_second = others / (time.perf_counter() - began)
 
-    def drain(self) -> float:
-        """One round: jobs per second."""
+    def drain(self) -> Timed:
+        """One round."""
         plan, queue = self._plan, self._queue
         self._round += 1
         last_gate, self._gate = self._gate, Pipe(plan.where)
@@ -62,13 +63,15 @@ class Lane:
         queue.wait_rested()
         queue.move_in([*jobs, *holders])
         queue.wait_accepted([*jobs, *holders])
-        began = time.perf_counter()
-        last_gate.let_go(plan.slots)
-        queue.wait_done(jobs)
-        rate = plan.jobs / (time.perf_counter() - began)
+
+        def drain() -> None:
+            last_gate.let_go(plan.slots)
+            queue.wait_done(jobs)
+
+        drained = timed(plan.where, plan.jobs, drain)
         queue.wait_running(holders)
         last_gate.close()
-        return rate
+        return drained
 
     def close(self) -> None:
         """Let the holders go."""
@@ -101,21 +104,25 @@ def measure(plan: Plan) -> Section:
             for size, lane in lanes.items()
             if lane.accepted_per_second is not None
         ]
-    alone = results[names[min(plan.sizes)]]
-    rates = [Series(name, "jobs/s", tuple(got)) for name, got in results.items()]
-    shares = [ratios(f"{one.name}, x alone", one.values, alone) for one in rates]
-    rows = tuple(
-        (rate.name, rate.spread(), share.spread(), _verdict(share.median))
-        for rate, share in zip(rates, shares, strict=True)
-    )
-    title = f"Prepared drain of {plan.jobs:,} jobs, {plan.slots} slots, {plan.repeat} rounds"
-    table = Table(title, ("", "jobs/s", "x alone", "within 15 %"), rows)
+    alone = [one.share for one in results[names[min(plan.sizes)]]]
+    series: list[Series] = []
+    rows = []
+    for name, got in results.items():
+        rate = Series(name, "jobs/s", tuple(one.rate for one in got))
+        share = Series(f"{name}, x bare", "ratio", tuple(one.share for one in got))
+        ratio = ratios(f"{name}, x alone", share.values, alone)
+        verdict = _verdict(ratio.median)
+        rows.append((name, rate.spread(), share.spread(), ratio.spread(), verdict))
+        series += [rate, share, ratio]
+    title = f"Prepared drain of {plan.jobs:,} jobs, {plan.slots} slots, rounds: {plan.repeat}"
+    heads = ("", "jobs/s", "x bare", "x alone", "within 15 %")
+    table = Table(title, heads, tuple(rows))
     accepting = Table(
         "Acceptance while all slots are held",
         ("drops", "drops/s"),
         tuple((one.name, one.spread()) for one in accepted),
     )
-    return Section("growth", DEFINITION, (table, accepting), (*rates, *shares, *accepted))
+    return Section("growth", DEFINITION, (table, accepting), (*series, *accepted))
 
 
 def _verdict(share: float) -> str:

@@ -6,12 +6,11 @@ import itertools
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bench.bare import Timed, timed
 from bench.gate import Pipe
-from bench.queue import LIMIT
 
 MOST_JOBS = 500
 """task-spooler keeps a process and a connection for each waiting job, 1000 at most;
@@ -41,25 +40,24 @@ def _gnu() -> str | None:
     return path if b"GNU parallel" in said.stdout else None
 
 
-def spooled_whole(where: Path, jobs: int, slots: int) -> float:
-    """Jobs per second of task-spooler, from the first ``tsp`` to the end of the last."""
+def spooled_whole(where: Path, jobs: int, slots: int) -> Timed:
+    """task-spooler, from the first ``tsp`` to the end of the last job."""
     with _Spooler(where, slots) as spooler:
-        began = time.perf_counter()
-        ids = [spooler.add(*_NO_OP) for _ in range(jobs)]
-        spooler.wait(ids)
-        return jobs / (time.perf_counter() - began)
+        return timed(where, jobs, lambda: spooler.wait(spooler.add_all(jobs)))
 
 
-def spooled_prepared(where: Path, jobs: int, slots: int) -> float:
-    """Jobs per second of task-spooler with all jobs waiting, from the release to the last end."""
+def spooled_prepared(where: Path, jobs: int, slots: int) -> Timed:
+    """task-spooler with all jobs waiting, from the release to the last end."""
     with _Spooler(where, slots) as spooler, Pipe(spooler.folder) as pipe:
         for _ in range(slots):
             spooler.add("sh", "-c", pipe.hold_script)
-        ids = [spooler.add(*_NO_OP) for _ in range(jobs)]
-        began = time.perf_counter()
-        pipe.let_go(slots)
-        spooler.wait(ids)
-        return jobs / (time.perf_counter() - began)
+        ids = spooler.add_all(jobs)
+
+        def drain() -> None:
+            pipe.let_go(slots)
+            spooler.wait(ids)
+
+        return timed(where, jobs, drain)
 
 
 class _Spooler:
@@ -83,6 +81,10 @@ class _Spooler:
         """Queue a job; returns its id."""
         return self._tell(*command)
 
+    def add_all(self, jobs: int) -> list[str]:
+        """Queue so many no-op jobs; returns their ids."""
+        return [self.add(*_NO_OP) for _ in range(jobs)]
+
     def wait(self, ids: Sequence[str]) -> None:
         """Wait for the last ones: they start in order, so that the others have ended before."""
         for job in ids[-2 * self._slots :]:
@@ -92,19 +94,20 @@ class _Spooler:
         return _run([self._program, *arguments], self._environment)
 
 
-def nq_whole(where: Path, jobs: int) -> float:
-    """Jobs per second of nq, which runs one at a time, from the first ``nq`` on."""
-    folder = _new_folder(where, "nq")
-    environment = {**os.environ, "NQDIR": str(folder)}
-    began = time.perf_counter()
-    for _ in range(jobs):
-        _run(["nq", "-q", *_NO_OP], environment)
-    _run(["nq", "-w"], environment)
-    return jobs / (time.perf_counter() - began)
+def nq_whole(where: Path, jobs: int) -> Timed:
+    """nq, which runs one job at a time, from the first ``nq`` to the end of the last job."""
+    environment = {**os.environ, "NQDIR": str(_new_folder(where, "nq"))}
+
+    def drain() -> None:
+        for _ in range(jobs):
+            _run(["nq", "-q", *_NO_OP], environment)
+        _run(["nq", "-w"], environment)
+
+    return timed(where, jobs, drain)
 
 
-def parallel_whole(where: Path, jobs: int, slots: int) -> float:
-    """Jobs per second of GNU parallel with a job log, its own start included.
+def parallel_whole(where: Path, jobs: int, slots: int) -> Timed:
+    """GNU parallel with a job log, its own start included.
 
     It is no queue that outlives its terminal; it shows what running alone costs.
     """
@@ -112,11 +115,9 @@ def parallel_whole(where: Path, jobs: int, slots: int) -> float:
     numbers = folder / "numbers"
     numbers.write_text("".join(f"{number}\n" for number in range(jobs)), "utf-8")
     options = ["--will-cite", f"-j{slots}", "--joblog", str(folder / "log"), "-a", str(numbers)]
-    began = time.perf_counter()
     # It gives each command to this shell.
     environment = {**os.environ, "HOME": str(folder), "PARALLEL_SHELL": "/bin/sh"}
-    _run(["parallel", *options, "true"], environment)
-    return jobs / (time.perf_counter() - began)
+    return timed(where, jobs, lambda: _run(["parallel", *options, "true"], environment))
 
 
 def _new_folder(where: Path, name: str) -> Path:
@@ -126,12 +127,12 @@ def _new_folder(where: Path, name: str) -> Path:
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    # Without a time limit: with one, subprocess looks for the end in steps of its own.
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         env=environment,
         check=True,
-        timeout=LIMIT,
     )
     return done.stdout.decode("utf-8", "replace").strip()

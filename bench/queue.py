@@ -125,20 +125,28 @@ class Queue:
     def run(self, *arguments: str) -> float:
         """Run a qm command to its end; returns the seconds that it took."""
         began = time.perf_counter()
-        subprocess.run(
-            self.command(*arguments),
-            stdout=subprocess.DEVNULL,
-            check=True,
-            timeout=LIMIT,
-            env=self._environment,
-        )
+        command = self.begin(*arguments)
+        self.finish(command)
         return time.perf_counter() - began
 
     def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a qm command."""
+        """Start a qm command, to be given to :meth:`finish`."""
         return subprocess.Popen(
-            self.command(*arguments), stdout=subprocess.DEVNULL, env=self._environment
+            self.command(*arguments), stdout=subprocess.PIPE, env=self._environment
         )
+
+    @staticmethod
+    def finish(command: subprocess.Popen[bytes]) -> None:
+        """Wait for the end of a qm command; RuntimeError where it failed."""
+        # By the end of its output: a wait with a limit would look in steps of up to 50 ms.
+        try:
+            command.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            command.kill()
+            command.communicate()
+            raise
+        if command.returncode != 0:
+            raise RuntimeError(f"{command.args!r} ended with code {command.returncode}")
 
     def stage(self, prefix: str, count: int, script: str, **options: object) -> list[Path]:
         """Make job folders beside the queue; :meth:`wait_rested` makes them old enough."""

@@ -22,7 +22,8 @@ from qm.index import remove_index
 DEFINITION = """
 N jobs wait and N have ended (their folders and records are made, not run). Seconds from the
 start of `qm serve`: until it says that it serves; until the first instruction of the first job;
-until the index is complete: it knows all that has ended.
+until the index is complete: it knows all that has ended (looked at once the first job has
+started).
 
 first: QM has never seen any of it; all N drops are new.
 
@@ -141,8 +142,8 @@ def measure(plan: Plan) -> Section:
             lists.append((one.name, one.spread()))
     heads = ("waiting + ended", "serves s", "first job s", "index complete s")
     tables = (
-        Table(f"Start and restart, {plan.repeat} rounds", heads, tuple(starts)),
-        Table(f"Listing, {plan.repeat} rounds", ("waiting + ended", "s"), tuple(lists)),
+        Table(f"Start and restart, rounds: {plan.repeat}", heads, tuple(starts)),
+        Table(f"Listing, rounds: {plan.repeat}", ("waiting + ended", "s"), tuple(lists)),
     )
     return Section("startup", DEFINITION, tables, tuple(series))
 

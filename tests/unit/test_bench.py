@@ -218,7 +218,7 @@ def test_a_quick_drain_writes_its_figures_and_leaves_nothing_behind(tmp_path: Pa
     report = json.loads(file.read_bytes())
     figures = {one["name"]: one for one in report["benchmarks"][0]["figures"]}
     assert report["plan"]["jobs"] == 12 and report["machine"]["cpus"] == os.cpu_count()
-    assert figures["bare loop, x bare"]["samples"] == [1.0]
+    assert len(figures["bare loop"]["samples"]) >= 5
     assert figures["QM whole, Sync = yes"]["median"] > 0
     assert "QM prepared, Sync = no" in done.stdout
     assert list(work.iterdir()) == []
