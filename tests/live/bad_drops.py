@@ -30,6 +30,7 @@ class Drop:
     row: str
     files: Mapping[str, bytes]
     says: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
     before: Held = field(default_factory=dict)
 
     def make(self, queue: Queue) -> Path:
@@ -39,6 +40,8 @@ class Drop:
         for name, data in self.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
+        for name, target in self.links.items():
+            (folder / name).symlink_to(target)
         self.before.update(contents(folder))
         return folder
 
