@@ -73,8 +73,8 @@ class WebConfig:
         "Host",
         HOST,
         "localhost",
-        "Where the web page listens. localhost: only this machine can see it. 0.0.0.0: whoever"
-        " can reach this machine can see it.",
+        "Where the web page listens: localhost, so that only this machine can see it. Other"
+        " addresses are refused until the page can ask for a password.",
     )
     port: int = _option("The_Port", whole(1, 65535), "8000", "The web page's port.")
     refresh_rate: float = _option(

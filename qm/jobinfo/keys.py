@@ -21,6 +21,7 @@ from qm.jobinfo.values import (
     whole_number,
     yes_or_no,
 )
+from qm.model import JobOptions
 from qm.quantities import parse_duration
 
 
@@ -39,31 +40,49 @@ class Key:
     meaning: str
     example: str
     description: bool = False
+    obeyed: bool = True
+    """False: read, checked and kept, and not acted on by this version."""
 
 
 _TABLE = (
     Key("script", command_line, "the command that is run in the job folder", "python process.py"),
     Key("nb_proc", whole_number(1), "processors", "4"),
-    Key("mem", memory, "memory", "2G"),
-    Key("nb_gpu", whole_number(0), "GPUs", "1"),
+    Key("mem", memory, "memory", "2G", obeyed=False),
+    Key("nb_gpu", whole_number(0), "GPUs", "1", obeyed=False),
     Key("walltime", time_limit, "how long the job may run", "1:30:00"),
     Key("priority", whole_number(), "a higher one starts earlier", "10"),
     Key("size", plain_text, "size of the problem; shown, not used", "large", description=True),
     Key("e_mail", plain_text, "owner, and where to mail", "me@example.org"),
     Key("info", plain_text, "description", "some description of the job", description=True),
-    Key("after", parse_after, "jobs that must end first", "afterok:prep"),
+    Key("after", parse_after, "jobs that must end first", "afterok:prep", obeyed=False),
     Key("hold", yes_or_no, "wait until somebody releases the job", "yes"),
-    Key("begin", parse_begin, "not before this time", "2030-01-31T08:00"),
-    Key("retries", whole_number(0), "how often to try again after a failure", "2"),
+    Key("begin", parse_begin, "not before this time", "2030-01-31T08:00", obeyed=False),
+    Key("retries", whole_number(0), "how often to try again after a failure", "2", obeyed=False),
     Key("rerunnable", yes_or_no, "queue again when lost with its machine", "yes"),
     Key("env", parse_env, "variables for the script", 'MODE=fast TITLE="two words"'),
     Key("cwd", folder_path, "folder to run in, else the job folder", "work"),
     Key("stdout", file_path, "file for the output, else process.log", "out.txt"),
     Key("stderr", file_path, "file for the errors, else process.log", "err.txt"),
-    Key("notify_url", web_address, "address that is told of the end", "https://example.org/done"),
-    Key("system", system_name, "execution system, else the routes decide", "local"),
+    Key(
+        "notify_url",
+        web_address,
+        "address that is told of the end",
+        "https://example.org/done",
+        obeyed=False,
+    ),
+    Key("system", system_name, "execution system, else the routes decide", "local", obeyed=False),
     Key("settle", parse_duration, "quiet time before the drop counts as complete", "60"),
 )
 
 KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _TABLE})
 """Every known key by its name, in the order in which to show them."""
+
+
+def not_obeyed(options: JobOptions) -> tuple[str, ...]:
+    """A sentence for each thing that is asked for and that this version does not act on."""
+    plain = JobOptions(script=options.script)
+    return tuple(
+        f"{name} is understood, and not acted on by this version"
+        for name, key in KEYS.items()
+        if not key.obeyed and getattr(options, name) != getattr(plain, name)
+    )

@@ -19,6 +19,7 @@ from typing import Any
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.jobenv import job_variables
+from qm.jobinfo.keys import not_obeyed
 from qm.model import Job
 from qm.osops import started_at
 from qm.osops.background import background_flags
@@ -117,7 +118,7 @@ class LocalSystem:
             "sync": site.sync,
             "shims": site.shims,
             "submit": job.submit_token is not None,
-            "notes": [*job.notes, *([note] if note else [])],
+            "notes": [*job.notes, *([note] if note else []), *not_obeyed(options)],
             "env": job_variables(job, path, path),
         }
         return Order(job, job.token, message)

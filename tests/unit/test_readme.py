@@ -60,6 +60,7 @@ def used_options() -> Iterator[str]:
 def test_a_key_that_is_not_obeyed_yet_is_told_as_such() -> None:
     rows = table(TEXT, ("key", "what it says", "example", "obeyed"))
     not_yet = {row[0].strip("`") for row in rows if row[3] == "not yet"}
+    assert not_yet == {key.name for key in KEYS.values() if not key.obeyed}
     # It goes to the supervisor, which does not limit memory yet.
     assert not_yet & set(used_options()) <= {"mem"}
     only_told = {"script", "size", "info"}
