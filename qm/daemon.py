@@ -76,6 +76,7 @@ def serve(config: Config, *, web: bool) -> int:
             "Choose another folder with --folder, or QM_FOLDER in QMserv.cfg.",
         ) from error
     with _one_manager(layout):
+        layout.sweep()
         tested = self_test(layout)
         for finding in tested.findings:
             log.warning("%s", finding)

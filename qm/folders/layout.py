@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from qm.model import Place
 from qm.osops import identity_of
 
 _NAME_BYTES = 255
+_STAGED = re.compile(r"\..+\.\d+\.new")
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,13 @@ class Layout:
             os.makedirs(self.place(place), exist_ok=True)
         for path in (self.own, self.intents, self.requests, self.trash, self.shims):
             os.makedirs(path, exist_ok=True)
+
+    def sweep(self) -> None:
+        """Remove records that a crash left half-written. Only for who holds the manager's lock."""
+        for folder in (self.own, self.intents):
+            for name in os.listdir(folder):
+                if _STAGED.fullmatch(name):
+                    os.unlink(os.path.join(folder, name))
 
     def free_name(self, folder: str, name: str) -> str:
         """``name`` where it is free in ``folder``, else ``name.2``, ``name.3``, …

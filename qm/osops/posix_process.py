@@ -172,9 +172,13 @@ class ScriptProcess:
         return self._tree()
 
     def ask_to_end(self) -> None:
-        """SIGTERM to the script's process group and to the rest of its tree."""
+        """SIGTERM to the script's process group and to the rest of its tree, once to each.
+
+        Programs that save their work at the first signal give up at a second one.
+        """
+        others = [pid for pid in self._tree() if not self._is_in_group(pid)]
         self._signal_group(signal.SIGTERM)
-        end_processes(self._tree(), force=False)
+        end_processes(others, force=False)
 
     def end_now(self, patience: float, wait: Callable[[float], object]) -> list[int]:
         """SIGKILL to the tree until nothing is left; what is after ``patience`` s is returned."""
@@ -190,6 +194,12 @@ class ScriptProcess:
                 return left or carriers(self.token)
             end_processes(carriers(self.token), force=True)
             wait(0.01)
+
+    def _is_in_group(self, pid: int) -> bool:
+        try:
+            return not self.ended and os.getpgid(pid) == self.pid
+        except OSError:
+            return False
 
     def _signal_group(self, number: signal.Signals) -> None:
         # Once the script is reaped its pid may be somebody else's group.
@@ -246,7 +256,22 @@ def boot_id() -> str:
                 return file.read().strip()
         except OSError:
             pass
+    if sys.platform == "darwin":
+        session = _sysctl("kern.bootsessionuuid")
+        if session:
+            return session
     import psutil
 
     # To ten seconds: the boot time is computed from a clock that is being adjusted.
     return f"boot-{round(psutil.boot_time() / 10)}"
+
+
+def _sysctl(name: str) -> str:
+    """A value of the kernel of macOS; '' where it does not tell."""
+    import subprocess
+
+    try:
+        told = subprocess.run(["sysctl", "-n", name], capture_output=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return told.stdout.decode("ascii", "replace").strip()
