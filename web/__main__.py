@@ -41,6 +41,8 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Serve the page; returns the exit code. What there is to say goes to stderr, line by line."""
     options = _parser().parse_args(arguments)
+    # First of all: whoever finds the port open may end the page already.
+    _end_when_told()
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     log.setLevel(logging.INFO)
     # One line for each request that has to wait a moment would say nothing.
@@ -72,11 +74,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(config: Config, sockets: list[socket.socket], *, browser: bool) -> None:
-    server = _server(make_app(Layout(str(config.folder)), config.web), sockets)
+def _end_when_told() -> None:
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
+
+
+def _serve(config: Config, sockets: list[socket.socket], *, browser: bool) -> None:
+    server = _server(make_app(Layout(str(config.folder)), config.web), sockets)
     address = address_of(config.web.host, config.web.port)
     log.info("%s shows %s", address, config.folder)
     if browser:

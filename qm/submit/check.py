@@ -57,7 +57,7 @@ def _check_folder(path: str, limits: Limits) -> Checked:
         none_found=none_found,
     )
     now = time.monotonic()
-    verdict = judge(Settling.begin(now, committed=True), seen, now, _AT_ONCE)
+    verdict = judge(Settling.begin(now), seen, now, _AT_ONCE)
     if isinstance(verdict, Ready):
         return _accepted(path, verdict.info, scan)
     hint = verdict.hint if isinstance(verdict, Refuse) else ""
