@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from urllib.parse import quote
 
-from qm.model import PLACE_OF, Job, Place, Reason, State
+from qm.model import PLACE_OF, Job, Place
 
 _VERSION = 1
 _BUSY_MS = 5000
@@ -354,9 +354,3 @@ def reading(path: str) -> Iterator[IndexReader]:
         yield reader
     finally:
         reader.close()
-
-
-def stands(row: Row) -> tuple[State, Reason | None]:
-    """A row's state and reason as data."""
-    reason = None if row.reason is None else Reason.parse(row.reason)
-    return State(row.state), reason

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from qm.identity import Identity
@@ -78,8 +77,3 @@ class StateFile:
                 own.sync()
         # Only now: after a full disk the next try writes, and syncs, the block again.
         self._reserved = reserved
-
-
-def has_state(own: str) -> bool:
-    """True if a manager has worked here before."""
-    return os.path.exists(os.path.join(own, "state.json"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from qm.identity import Identity
 from qm.model import Place
-from qm.osops import identity_of
+from qm.osops import identity_of, rename_folder
 
 _NAME_BYTES = 255
 _STAGED = re.compile(r"\..+\.\d+\.new")
@@ -26,11 +26,6 @@ class Layout:
     def own(self) -> str:
         """QM's own folder, ``.qm``."""
         return os.path.join(self.root, ".qm")
-
-    @property
-    def manager_lock(self) -> str:
-        """The file whose OS lock says that a manager runs."""
-        return os.path.join(self.own, "manager.lock")
 
     @property
     def state_file(self) -> str:
@@ -104,6 +99,23 @@ class Layout:
                 self._next_suffix[folder, name] = number
                 return candidate
             number += 1
+
+    def move(self, source: str, to: Place, name: str) -> str:
+        """Move a folder into one of the four by one rename; returns its path there.
+
+        Raises FileExistsError where ``name`` is taken, FileNotFoundError where the
+        folder is gone. One of the four that a person removed, or renamed to keep
+        what is in it, is made again.
+        """
+        target = self.path(to, name)
+        try:
+            rename_folder(source, target)
+        except FileNotFoundError:
+            if not os.path.lexists(source) or os.path.lexists(self.place(to)):
+                raise
+            os.mkdir(self.place(to))
+            rename_folder(source, target)
+        return target
 
     def find(self, identity: Identity, name: str, first: Place) -> tuple[Place, str] | None:
         """Where the folder of this identity lies now, whatever people did to it.
