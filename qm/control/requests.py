@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qm.osops import FolderHandle
-from qm.records import LIMIT, Record, RecordError, decode, encode
+from qm.records import DAMAGE, LIMIT, Record, RecordError, decode, encode
 
 _SUFFIX = ".json"
 _ANSWER = ".answer"
@@ -80,13 +80,14 @@ def open_requests(folder: str, known: set[str], now: float) -> list[Request]:
                 if data is None:
                     continue
                 request = _parse(request_id, decode(data))
+                if request.expires >= now:
+                    found.append(request)
+                    continue
             except (OSError, RecordError):
+                pass
+            # Of no use. What cannot be removed, a folder or somebody else's, hinders nobody.
+            with contextlib.suppress(OSError):
                 requests.remove(name)
-                continue
-            if request.expires < now:
-                requests.remove(name)
-            else:
-                found.append(request)
     return sorted(found, key=lambda request: request.id)
 
 
@@ -96,13 +97,20 @@ def _parse(request_id: str, record: Record) -> Request:
         return Request(
             id=request_id,
             verb=str(record["verb"]),
-            targets=tuple(str(target) for target in record["targets"]),
+            targets=_targets(record["targets"]),
             who=str(record["who"])[:100],
             expires=float(record["expires"]),
             grace=None if grace is None else min(max(float(grace), 0.0), 86400.0),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise RecordError(f"a damaged request: {error!r}") from error
+
+
+def _targets(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        # The text "12" is not the targets 1 and 2.
+        raise ValueError(f"{value!r} is not a list")
+    return tuple(str(target) for target in value)
 
 
 def write_answer(folder: str, request_id: str, ok: bool, data: dict[str, Any]) -> None:
