@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from qm.core import actions as act
-from qm.core import arriving, asking, running
+from qm.core import arriving, asking, running, vanishing
 from qm.core import events as ev
 from qm.core.settings import Now, Settings
 from qm.core.state import STARTING, CoreState, ForbiddenTransition
@@ -70,7 +70,7 @@ HANDLERS: dict[type[ev.Event], Handler] = {
     ev.Changed: running.on_changed,
     ev.Unclaimable: running.on_unclaimable,
     ev.Held: asking.on_held,
-    ev.Vanished: running.on_vanished,
+    ev.Vanished: vanishing.on_vanished,
     ev.Started: running.on_started,
     ev.Ended: running.on_ended,
     ev.NotStarted: running.on_not_started,
