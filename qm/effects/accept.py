@@ -29,9 +29,9 @@ def accept(layout: Layout, action: act.Accept, boot: str) -> ev.Accepted | ev.No
                 return _accept(path, action, boot)
             except OSError as second:
                 error = PermissionError(second.errno, second.strerror)
-        return ev.NotAccepted(job.id, False, _stuck(error))
+        return ev.NotAccepted(job.id, False, cannot_write(error))
     except OSError as error:
-        return ev.NotAccepted(job.id, False, _stuck(error))
+        return ev.NotAccepted(job.id, False, cannot_write(error))
 
 
 def _accept(path: str, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAccepted:
@@ -60,7 +60,8 @@ def _may_write(path: str) -> bool:
     return True
 
 
-def _stuck(error: OSError) -> Reason:
+def cannot_write(error: OSError) -> Reason:
+    """Why a drop is not accepted yet."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Reason("DiskFull", "no space left to write its record")
     return Reason("Stuck", f"QM may not write into the folder: {error.strerror}")

@@ -23,7 +23,7 @@ from qm.jobdir import (
 )
 from qm.jobfiles import OWN
 from qm.model import Job, Place, Reason
-from qm.osops import FolderHandle, rename_folder, sync_folder
+from qm.osops import FolderHandle, sync_folder
 from qm.osops.scanning import Scan, scan_open
 from qm.records import Claim
 
@@ -101,9 +101,8 @@ class Claimer:
     def _move(self, job: Job, folder: FolderHandle, own: FolderHandle, scan: Scan) -> ClaimEnd:
         running = self._layout.place(Place.RUNNING)
         name = self._layout.free_name(running, job.name)
-        target = os.path.join(running, name)
         try:
-            rename_folder(folder.path, target)
+            target = self._layout.move(folder.path, Place.RUNNING, name)
         except FileNotFoundError:
             return ev.Vanished(job.id)
         except OSError as error:
@@ -132,7 +131,7 @@ class Claimer:
     def _back(self, target: str, name: str) -> str:
         waiting = self._layout.place(Place.WAITING)
         free = self._layout.free_name(waiting, name)
-        rename_folder(target, os.path.join(waiting, free))
+        self._layout.move(target, Place.WAITING, free)
         return free
 
 
@@ -181,7 +180,7 @@ def take_back(
             lock.release()
     if place is not Place.WAITING:
         free = layout.free_name(layout.place(Place.WAITING), name)
-        rename_folder(path, layout.path(Place.WAITING, free))
+        layout.move(path, Place.WAITING, free)
         name = free
     return ev.Requeued(job.id, name, action.hold)
 

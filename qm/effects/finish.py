@@ -71,7 +71,7 @@ class Finisher:
                 self.index.put(row_of(replace(job, name=target)))
                 flush(self.index)
             try:
-                rename_folder(self.layout.path(place, name), os.path.join(folder, target))
+                self.layout.move(self.layout.path(place, name), to, target)
                 if place is Place.WAITING:
                     self.left(name)
                 return ev.Moved(job.id, job.state, target)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from qm.core import actions as act
 from qm.core import events as ev
-from qm.effects.accept import accept
+from qm.effects.accept import accept, cannot_write
 from qm.effects.claim import Claimer, probe, take_back
 from qm.effects.finish import Finisher
 from qm.folders.inspect import Inspector
@@ -39,22 +39,37 @@ class DropWork:
         self._inspector = inspector
         self._state_file = state_file
         self._boot = boot
+        self._unsaved = 0
 
     def __call__(self, actions: Sequence[DropAction]) -> list[ev.Event]:
         events: list[ev.Event] = []
         # One write of state.json for all ids of the moment, before the first record uses one.
         saves = [action.next_id for action in actions if isinstance(action, act.SaveState)]
-        if saves:
-            self._state_file.save(max(saves))
+        self._unsaved = max(saves, default=self._unsaved)
+        problem = self._save()
         for action in actions:
             if isinstance(action, act.Inspect):
                 seen = self._inspector.inspect(action.name, known=action.known)
                 events.append(ev.Inspected(seen))
             elif isinstance(action, act.Accept):
-                events.append(accept(self._layout, action, self._boot))
+                events.append(
+                    accept(self._layout, action, self._boot)
+                    if problem is None
+                    else ev.NotAccepted(action.job.id, False, problem)
+                )
             elif isinstance(action, act.EndOfStart):
                 events.append(ev.Found())
         return events
+
+    def _save(self) -> Reason | None:
+        """Write the next free id; why not, where the disk is full. Then no id is used."""
+        if self._unsaved:
+            try:
+                self._state_file.save(self._unsaved)
+            except OSError as error:
+                return cannot_write(error)
+            self._unsaved = 0
+        return None
 
     @staticmethod
     def failed(action: DropAction, error: Exception) -> ev.Event | None:
@@ -113,13 +128,25 @@ class TurnWork:
         return ev.Held(action.job.id, action.reason, action.request)
 
     def _stop(self, action: act.Stop) -> None:
+        marked = self._mark(action)
+        told = self._system.stop(action.job, action.reason, action.grace)
+        if not marked and not told and action.job.token:
+            # Its supervisor, of an earlier manager, cannot be reached: its processes can.
+            end_carriers(action.job.token, patience=_TREE_PATIENCE)
+
+    def _mark(self, action: act.Stop) -> bool:
+        """Write the mark that a supervisor obeys even without a manager; False if impossible."""
         job = action.job
         found = self._layout.find(job.identity, job.name, action.place)
-        if found is not None:
+        if found is None:
+            return False
+        try:
             with own_folder(self._layout.path(*found)) as own:
                 write_kill(own, job, action.reason, action.grace, action.request)
-        if job.token is not None:
-            self._system.look(job.token)
+        except OSError as error:
+            log.warning("job %d: its kill mark cannot be written: %s", job.id, error)
+            return False
+        return True
 
     @staticmethod
     def failed(action: TurnAction, error: Exception) -> ev.Event | None:

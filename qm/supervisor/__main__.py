@@ -1,7 +1,7 @@
 """Take orders from the manager, one job at a time, until the manager is gone.
 
 The manager writes one JSON object a line to our standard input:
-``{"run": ORDER}`` or ``{"look": TOKEN}`` (look at the job's kill mark now).
+``{"run": ORDER}`` or ``{"kill": MARK}`` (as it stands in the job's kill mark).
 We answer on standard output: ``ready``, ``started``, ``ended``, ``refused``
 (not ours, nothing started) or ``failed`` (nothing could be started, and why).
 """

@@ -157,7 +157,7 @@ class JobRun:
         deadline = None if limit is None else begun + limit
         next_look, next_sample = begun + _LOOK_EVERY, begun + _LOOK_EVERY
         announced = False
-        self.orders.wait(_SHORT)
+        self._hear(script, _SHORT)
         while True:
             # Once it is being ended, the rest of the tree has the same grace as the script.
             if script.poll() and not (self.ending and script.survivors()):
@@ -179,20 +179,25 @@ class JobRun:
                 return
             times = [next_look, next_sample, deadline if self.ending is None else None]
             wake = min(t for t in (*times, self.kill_at) if t is not None)
-            for line in self.orders.wait(max(0.0, wake - now)):
-                if json.loads(line).get("look") == self.order["token"]:
-                    self._look_for_kill(script, records)
+            self._hear(script, max(0.0, wake - now))
         if script.survivors():
             self._end_left_behind(script)
+
+    def _hear(self, script: ScriptProcess, timeout: float) -> None:
+        for line in self.orders.wait(timeout):
+            self._obey(script, json.loads(line).get("kill"))
 
     def _look_for_kill(self, script: ScriptProcess, records: FolderHandle) -> None:
         if self.ending is not None:
             return
         try:
             data = records.read("kill", _RECORD_LIMIT)
-            mark = json.loads(data) if data else None
+            self._obey(script, json.loads(data) if data else None)
         except (OSError, ValueError):
             return
+
+    def _obey(self, script: ScriptProcess, mark: Any) -> None:
+        """A request to end, from the mark in the folder or straight from the manager."""
         mine = (self.order["attempt"], self.order["token"])
         if not isinstance(mark, dict) or (mark.get("attempt"), mark.get("token")) != mine:
             return
@@ -203,7 +208,7 @@ class JobRun:
 
     def _end(self, script: ScriptProcess, reason: tuple[str, str]) -> None:
         # Who ended first wins: a script that is over already has its own end.
-        if script.poll():
+        if self.ending is not None or script.poll():
             return
         self.ending = reason
         self.kill_at = time.monotonic() + self.grace

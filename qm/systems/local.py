@@ -20,7 +20,7 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.jobenv import job_variables
 from qm.jobinfo.keys import not_obeyed
-from qm.model import Job
+from qm.model import Job, Reason
 from qm.osops import started_at
 from qm.osops.background import background_flags
 from qm.records import RecordError, outcome_from_record
@@ -84,7 +84,7 @@ class LocalSystem:
         with self._lock:
             supervisor = self._idle.pop() if self._idle else None
             if supervisor is not None:
-                self._busy[order.token] = supervisor
+                self._give(supervisor, order)
             else:
                 self._pending.append(order)
             needed = len(self._pending) + (not self._idle) - self._starting
@@ -123,12 +123,19 @@ class LocalSystem:
         }
         return Order(job, job.token, message)
 
-    def look(self, token: str) -> None:
-        """Wake the supervisor of this attempt: a kill mark lies there."""
+    def stop(self, job: Job, reason: Reason, grace: float) -> bool:
+        """Tell the supervisor of this attempt to end it; False where it is none of ours.
+
+        The mark in the folder says the same; it may be out of reach: the folder
+        was deleted or taken elsewhere, or the disk is full.
+        """
         with self._lock:
-            supervisor = self._busy.get(token)
-        if supervisor is not None:
-            supervisor.tell({"look": token})
+            supervisor = None if job.token is None else self._busy.get(job.token)
+        if supervisor is None:
+            return False
+        mark = {"attempt": job.attempt, "token": job.token, "grace": grace}
+        supervisor.tell({"kill": {**mark, "reason": reason.word, "text": reason.text}})
+        return True
 
     def trim(self, now: float) -> None:
         """Let supervisors go that have been idle for long, all but one."""
@@ -162,12 +169,17 @@ class LocalSystem:
                 supervisor.close()
             elif self._pending:
                 order = self._pending.popleft()
-                self._busy[order.token] = supervisor
+                self._give(supervisor, order)
             else:
                 supervisor.idle_since = time.monotonic()
                 self._idle.append(supervisor)
         if order is not None:
             supervisor.send(order)
+
+    def _give(self, supervisor: Supervisor, order: Order) -> None:
+        # Under the lock: a supervisor that dies from now on dies with this job, and says so.
+        supervisor.order = order
+        self._busy[order.token] = supervisor
 
     def is_done(self, token: str) -> None:
         """The attempt is no longer a supervisor's."""
@@ -223,6 +235,8 @@ class Supervisor:
         assert process.stdout is not None
         with process.stdout as messages:
             for line in messages:
+                if not line.endswith(b"\n"):
+                    break  # It was killed in the middle of a word.
                 self._hear(json.loads(line), first=first)
                 first = False
         code = process.wait()
@@ -246,8 +260,7 @@ class Supervisor:
         self._system.is_ready(self, first=False)
 
     def send(self, order: Order) -> None:
-        """Give it a job; one that cannot be reached any more is told as gone by its thread."""
-        self.order = order
+        """Tell it its job; one that cannot be reached any more is told as gone by its thread."""
         self.tell({"run": {**order.message, "supervisor_started": self._born}})
 
     def tell(self, message: dict[str, Any]) -> None:
