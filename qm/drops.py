@@ -102,7 +102,8 @@ def judge(drop: Settling, seen: Inspection, now: float, rules: Rules) -> Verdict
     scan = seen.scan
     if scan is None:
         why = seen.problem or "it cannot be looked at"
-        return Wait(Reason("Stuck", f"the folder cannot be read: {why}"), LONGEST_SETTLE)
+        owner = f" (it belongs to {seen.owner})" if seen.owner else ""
+        return Wait(Reason("Stuck", f"the folder cannot be read: {why}{owner}"), LONGEST_SETTLE)
     quiet = _note(drop, scan, now, rules)
     settle = _settle_time(drop, seen, now, rules)
     again = max(_SOONEST, settle - quiet, _SCAN_SHARE * scan.seconds)

@@ -12,6 +12,7 @@ from qm.folders.layout import Layout
 from qm.jobdir import read_hold, set_aside_old, write_hold, write_job
 from qm.model import Place, Reason
 from qm.osops import FolderHandle
+from qm.osops.owner import owner_name
 from qm.records import Claim
 
 
@@ -23,15 +24,14 @@ def accept(layout: Layout, action: act.Accept, boot: str) -> ev.Accepted | ev.No
         return _accept(path, action, boot)
     except FileNotFoundError:
         return ev.NotAccepted(job.id, True, Reason("Gone", "its folder was taken away"))
-    except PermissionError:
-        if _may_write(path):
-            try:
-                return _accept(path, action, boot)
-            except OSError as second:
-                error = PermissionError(second.errno, second.strerror)
-        return ev.NotAccepted(job.id, False, cannot_write(error))
     except OSError as error:
-        return ev.NotAccepted(job.id, False, cannot_write(error))
+        why = error
+    if isinstance(why, PermissionError) and _may_write(path):
+        try:
+            return _accept(path, action, boot)
+        except OSError as error:
+            why = error
+    return ev.NotAccepted(job.id, False, cannot_write(why, path))
 
 
 def _accept(path: str, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAccepted:
@@ -60,8 +60,13 @@ def _may_write(path: str) -> bool:
     return True
 
 
-def cannot_write(error: OSError) -> Reason:
-    """Why a drop is not accepted yet."""
+def cannot_write(error: OSError, path: str = "") -> Reason:
+    """Why the drop at ``path`` is not accepted yet, with its owner's name where that may help."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Reason("DiskFull", "no space left to write its record")
-    return Reason("Stuck", f"QM may not write into the folder: {error.strerror}")
+    text = f"QM may not write into the folder: {error.strerror}"
+    try:
+        owner = owner_name(os.lstat(path))
+    except OSError:
+        owner = ""
+    return Reason("Stuck", f"{text} (it belongs to {owner})" if owner else text)
