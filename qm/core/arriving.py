@@ -78,13 +78,12 @@ def on_renamed(state: CoreState, event: ev.Renamed, now: Now) -> list[act.Action
     """The same folder under a new name keeps its place in the queue."""
     job_id = state.by_name.get(event.old)
     if job_id is not None and event.new not in state.by_name:
-        # What arrived under this name before has lost it: the listing tells where it went.
-        before = state.arrivals.get(event.new)
-        lost = [] if before is None else _gone(state, before)
+        left = vacate(state, event.new)
         job = state.rename_waiting(job_id, event.new)
-        return [*lost, act.Show(job), act.Inspect(event.new, known=True)]
+        return [*left, act.Show(job), act.Inspect(event.new, known=True)]
     arrival = state.arrivals.get(event.old)
-    if arrival is None or arrival.busy or event.new in state.arrivals:
+    taken = event.new in state.arrivals or event.new in state.by_name
+    if arrival is None or arrival.busy or taken:
         gone = on_gone(state, ev.Gone(event.old), now)
         return gone + on_appeared(state, ev.Appeared(event.new), now)
     del state.arrivals[event.old]
@@ -108,17 +107,26 @@ def on_inspected(state: CoreState, event: ev.Inspected, now: Now) -> list[act.Ac
         return []
     arrival.busy = False
     if seen.kind is Kind.GONE:
-        return _gone(state, arrival) + _look_for_another(state, arrival, now)
+        return leave(state, arrival) + _look_for_another(state, arrival, now)
     if _is_another_folder(arrival, seen):
-        return _gone(state, arrival) + on_appeared(state, ev.Appeared(seen.name), now)
+        return leave(state, arrival) + on_appeared(state, ev.Appeared(seen.name), now)
     if arrival.again:
         arrival.again = False
         return look(arrival)
     records = seen.records
-    if not arrival.recorded and records is not None and _is_accepted(state, records):
-        del state.arrivals[arrival.name]
-        return [act.HideArrival(arrival.name), *adopt(state, records, now)]
+    if not arrival.recorded and records is not None and records.job is not None:
+        if _is_ending(state, records.job, records):
+            del state.arrivals[arrival.name]
+            return [act.HideArrival(arrival.name)]
+        if _is_accepted(state, records):
+            del state.arrivals[arrival.name]
+            return [act.HideArrival(arrival.name), *adopt(state, records, now)]
     return _settle(state, arrival, seen, now)
+
+
+def _is_ending(state: CoreState, job: Job, records: Records) -> bool:
+    """Whether its end is decided and the move still to come: then nobody has put it back."""
+    return records.is_ours and job.id in state.ending
 
 
 def _is_accepted(state: CoreState, records: Records) -> bool:
@@ -183,14 +191,27 @@ def forget(state: CoreState, job: Job) -> list[act.Action]:
     return [act.Forget(job)]
 
 
-def _gone(state: CoreState, arrival: Arrival) -> list[act.Action]:
+def vacate(state: CoreState, name: str) -> list[act.Action]:
+    """A folder is known to have this name: whatever had it before has lost it.
+
+    Where that went, a listing tells.
+    """
+    arrival, job_id = state.arrivals.get(name), state.by_name.get(name)
+    left = [] if arrival is None else leave(state, arrival)
+    return left if job_id is None else [*left, *forget(state, state.jobs[job_id])]
+
+
+def leave(state: CoreState, arrival: Arrival) -> list[act.Action]:
+    """An arrival is not there any more, or not under this name."""
     del state.arrivals[arrival.name]
     job = arrival.job
     if job is None:
         return [act.HideArrival(arrival.name)]
     state.accepting.pop(job.id, None)
     told = [] if job.id in state.ending else end_known(state, job)
-    return [act.Forget(job) if arrival.recorded else act.HideArrival(arrival.name), *told]
+    # Found under another name meanwhile, it has not gone.
+    forgotten = arrival.recorded and job.id not in state.jobs and job.id not in state.runs
+    return [act.Forget(job) if forgotten else act.HideArrival(arrival.name), *told]
 
 
 def adopt(state: CoreState, records: Records, now: Now) -> list[act.Action]:
@@ -203,7 +224,12 @@ def adopt(state: CoreState, records: Records, now: Now) -> list[act.Action]:
         return []  # A person moved it while it runs: its end finds it.
     if job.id in state.jobs:
         return [act.Show(state.rename_waiting(job.id, job.name))]
+    settling = state.arrivals.get(state.accepting.pop(job.id, ""))
+    if settling is not None:
+        # Renamed while its record was written again.
+        del state.arrivals[settling.name]
     if records.claim is not None and records.claim.claimed:
+        state.probing.add(job.id)
         return [act.Probe(job, Place.WAITING)]
     actions: list[act.Action] = []
     if not records.is_ours:
@@ -267,7 +293,7 @@ def on_not_accepted(state: CoreState, event: ev.NotAccepted, now: Now) -> list[a
         return []
     arrival.busy = False
     if event.gone:
-        return _gone(state, arrival) + _look_for_another(state, arrival, now)
+        return leave(state, arrival) + _look_for_another(state, arrival, now)
     refusals = end_refused(state, event.id, f"job {event.id} is not accepted yet: {event.reason}")
     return refusals + wait(state, arrival, event.reason, _STUCK_RETRY, now)
 

@@ -7,7 +7,7 @@ from typing import Any
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.answers import await_submissions
-from qm.core.arriving import mark_job
+from qm.core.arriving import mark_job, vacate
 from qm.core.closing import cancel
 from qm.core.settings import Now
 from qm.core.state import CoreState, Run
@@ -121,17 +121,21 @@ def _set_hold(
 
 def on_held(state: CoreState, event: ev.Held, now: Now) -> list[act.Action]:
     """The hold mark was set or taken away, or was found just before a claim."""
+    actions: list[act.Action] = []
     run = state.runs.get(event.id)
     if run is not None and run.before is not None:
         state.drop_run(event.id)
         if run.stop is not None:
-            return cancel(state, run.before, Place.WAITING, run.stop[0], now)
-        state.add_waiting(run.before, None)
+            actions = cancel(state, run.before, Place.WAITING, run.stop[0], now)
+        else:
+            actions = vacate(state, run.before.name)
+            state.add_waiting(run.before, None)
     job = state.jobs.get(event.id)
     if job is None:
-        answer = "the job has started meanwhile"
-        return [act.Answer(event.request, False, {"error": answer})] if event.request else []
-    actions = mark_job(state, job, event.reason)
+        answer = "the job does not wait any more"
+        refusal = act.Answer(event.request or "", False, {"error": answer})
+        return [*actions, refusal] if event.request is not None else actions
+    actions += mark_job(state, job, event.reason)
     job = state.jobs[job.id]
     if event.request is not None:
         data = {"id": job.id, "name": job.name, "state": str(job.state)}

@@ -8,10 +8,11 @@ from dataclasses import replace
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.answers import end_known
-from qm.core.arriving import look, refused, stuck, wait
+from qm.core.arriving import look, refused, stuck, vacate, wait
 from qm.core.closing import cancel, close
 from qm.core.settings import Now
-from qm.core.state import Arrival, CoreState, Ending, Run, changed
+from qm.core.state import STARTING, Arrival, CoreState, Ending, Run, changed
+from qm.core.vanishing import vanished_while_running
 from qm.drops import Settling
 from qm.jobdir import Records
 from qm.model import Job, Outcome, Place, Reason, State
@@ -86,6 +87,7 @@ def on_changed(state: CoreState, event: ev.Changed, now: Now) -> list[act.Action
     job = replace(run.before, name=event.name)
     if run.stop is not None:
         return cancel(state, job, Place.WAITING, run.stop[0], now)
+    left = vacate(state, event.name)
     arrival = Arrival(
         name=event.name,
         order=job.arrival,
@@ -96,7 +98,7 @@ def on_changed(state: CoreState, event: ev.Changed, now: Now) -> list[act.Action
     )
     state.arrivals[event.name] = arrival
     reason = Reason("Settling", "it was changed after it had been accepted")
-    return [act.Show(replace(job, reason=reason)), *look(arrival)]
+    return [*left, act.Show(replace(job, reason=reason)), *look(arrival)]
 
 
 def on_unclaimable(state: CoreState, event: ev.Unclaimable, now: Now) -> list[act.Action]:
@@ -107,14 +109,15 @@ def on_unclaimable(state: CoreState, event: ev.Unclaimable, now: Now) -> list[ac
     job = run.before
     if run.stop is not None:
         return cancel(state, job, Place.WAITING, run.stop[0], now)
+    left = vacate(state, job.name)
     if event.full:
         state.add_waiting(job, None)
-        return block(state, event.reason, now)
+        return [*left, *block(state, event.reason, now)]
     arrival = Arrival(
         job.name, job.arrival, job.submitted, Settling.begin(now.mono), job=job, recorded=True
     )
     state.arrivals[job.name] = arrival
-    return wait(state, arrival, event.reason, _STUCK_RETRY, now)
+    return [*left, *wait(state, arrival, event.reason, _STUCK_RETRY, now)]
 
 
 def block(state: CoreState, reason: Reason, now: Now) -> list[act.Action]:
@@ -123,20 +126,6 @@ def block(state: CoreState, reason: Reason, now: Now) -> list[act.Action]:
         return []  # What ends by an event is not to end by time.
     state.obstacle, state.obstacle_until = reason, now.mono + _FULL_RETRY
     return [act.ShowObstacle(reason)]
-
-
-def on_vanished(state: CoreState, event: ev.Vanished, now: Now) -> list[act.Action]:
-    """Its folder was taken away before its script started."""
-    job: Job | None = None
-    if event.id in state.runs:
-        run = state.drop_run(event.id)
-        job = run.before or run.job
-    elif event.id in state.requeueing:
-        job = state.requeueing.pop(event.id).action.job
-    elif event.id in state.jobs:
-        job = state.jobs[event.id]
-        state.drop_waiting(event.id)
-    return [] if job is None else [act.Forget(job), *end_known(state, job)]
 
 
 def on_started(state: CoreState, event: ev.Started, now: Now) -> list[act.Action]:
@@ -154,7 +143,7 @@ def on_ended(state: CoreState, event: ev.Ended, now: Now) -> list[act.Action]:
     if run is None or run.job.token != event.token:
         return []
     if event.vanished:
-        return _vanished_while_running(state, run, event.outcome)
+        return vanished_while_running(state, run, event.outcome)
     return _finish(state, run.job, run.place, event.outcome)
 
 
@@ -167,15 +156,6 @@ def _finish(state: CoreState, job: Job, place: Place, outcome: Outcome) -> list[
     action = act.Finish(replace(ended, outcome=outcome, started=outcome.started), place)
     state.ending[job.id] = Ending(action)
     return [action]
-
-
-def _vanished_while_running(state: CoreState, run: Run, outcome: Outcome) -> list[act.Action]:
-    state.drop_run(run.job.id)
-    how = outcome.signal or f"code {outcome.exit_code}"
-    reason = Reason("Vanished", f"its folder was taken away while it ran; it ended with {how}")
-    job = changed(run.job, State.LOST, reason)
-    job = replace(job, outcome=replace(outcome, reason=reason))
-    return [act.Forget(job, record=True), *end_known(state, job)]
 
 
 def on_not_started(state: CoreState, event: ev.NotStarted, now: Now) -> list[act.Action]:
@@ -224,11 +204,11 @@ def on_requeued(state: CoreState, event: ev.Requeued, now: Now) -> list[act.Acti
     job = replace(job, state=State.QUEUED, reason=None, name=event.name, token=None)
     if job.id in state.asked:
         return cancel(state, job, Place.WAITING, Reason("User", "cancelled"), now)
-    seen = state.arrivals.pop(event.name, None)
+    left = vacate(state, event.name)
     if event.hold is not None:
         job = changed(job, State.HELD, event.hold)
     state.add_waiting(job, None)
-    return [*([] if seen is None else [act.HideArrival(event.name)]), act.Show(job)]
+    return [*left, act.Show(job)]
 
 
 def on_still_locked(state: CoreState, event: ev.StillLocked, now: Now) -> list[act.Action]:
@@ -250,6 +230,7 @@ def on_supervisor_gone(state: CoreState, event: ev.SupervisorGone, now: Now) -> 
     run = state.runs.get(event.id)
     if run is None or run.job.token != event.token:
         return []
+    run.watched = False
     run.probe_at = now.mono + _PROBE_EVERY
     return [act.Probe(run.job, run.place)]
 
@@ -261,6 +242,9 @@ def on_probed(state: CoreState, event: ev.Probed, now: Now) -> list[act.Action]:
     known = (state.ending, state.requeueing, state.jobs)
     if run is None and any(job.id in jobs for jobs in known):
         return []
+    if run is None and job.id not in state.probing and state.obstacle is not STARTING:
+        return []  # Its end came before this answer, and is over.
+    state.probing.discard(job.id)
     if run is not None and run.job.attempt != job.attempt:
         return []
     reading = read_evidence(_evidence(state, event))

@@ -1,0 +1,182 @@
+"""The core on a test bench: a clock of the test's own, and its rules checked after every event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any, TypeVar
+
+from qm.core import Core, Now, Settings
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.core.state import CoreState
+from qm.drops import Rules
+from qm.identity import Identity
+from qm.inspection import Inspection, Kind, Usable
+from qm.jobdir import Records, StartRecord
+from qm.model import Job, JobInfo, JobOptions, Outcome, Place, Reason, State
+from qm.policy import Capacity
+from qm.records import Claim
+from tests.fakes.jobs import FS_NOW, SECOND, a_look, a_scan
+
+BOOT, HOST = "this boot", "this host"
+Kindly = TypeVar("Kindly", bound=act.Action)
+_INODES = count(5000)
+
+
+def usable(**options: Any) -> Usable:
+    return Usable(JobInfo("proc_config.cfg", JobOptions(**{"script": "true", **options})), ())
+
+
+def an_outcome(**changes: Any) -> Outcome:
+    outcome = Outcome("2026-01-01T00:00:09.000Z", "2026-01-01T00:00:01.000Z", exit_code=0)
+    return replace(outcome, **changes)
+
+
+def records_of(job: Job, **changes: Any) -> Records:
+    """What the folder of a job says that waits."""
+    return replace(Records(job.identity, job, Claim(BOOT, claimed=False)), **changes)
+
+
+def claimed_records(job: Job, boot: str = BOOT, **changes: Any) -> Records:
+    """What the folder of a job says that was claimed."""
+    return replace(Records(job.identity, job, Claim(boot, claimed=True)), **changes)
+
+
+def a_start(job: Job, host: str = HOST) -> StartRecord:
+    started = "2026-01-01T00:00:01.000Z"
+    return StartRecord(job.attempt, job.token or "", host, BOOT, 4711, 1.0, started)
+
+
+def only(actions: list[act.Action], kind: type[Kindly]) -> Kindly:
+    found = [action for action in actions if isinstance(action, kind)]
+    assert len(found) == 1, f"not one {kind.__name__} in {actions}"
+    return found[0]
+
+
+def kinds(actions: list[act.Action]) -> list[str]:
+    return [type(action).__name__ for action in actions]
+
+
+def check(state: CoreState) -> None:
+    """What must hold after every event."""
+    homes = (state.jobs, state.runs, state.requeueing, state.ending)
+    ids = [job_id for home in homes for job_id in home]
+    assert len(ids) == len(set(ids)), f"a job is in two places: {[sorted(h) for h in homes]}"
+    # A refusal under way is an arrival still, and an end already.
+    taken = set(state.jobs) | set(state.runs) | set(state.requeueing)
+    assert not taken & set(state.accepting)
+    assert state.used == sum(state.processors(run.job) for run in state.runs.values())
+    queued = {job.id for job in state.jobs.values() if job.state is State.QUEUED}
+    assert {job_id for job_id in state.jobs if job_id in state.waiting} == queued
+    assert len(state.waiting) == len(queued)
+    assert state.by_name == {job.name: job.id for job in state.jobs.values()}
+    assert all(state.arrivals[name].busy for name in state.accepting.values())
+    assert all(arrival.name == name for name, arrival in state.arrivals.items())
+    assert all(job_id < state.next_id for job_id in ids)
+
+
+@dataclass
+class Bench:
+    """A core that is driven by hand."""
+
+    processors: int = 4
+    blocking: bool = False
+    adopt: bool = False
+    starting: bool = False
+    mono: float = 1000.0
+    wall: float = 1_767_225_600.0
+    core: Core = field(init=False)
+
+    def __post_init__(self) -> None:
+        tokens = (f"token{number}" for number in count(1))
+        settings = Settings(
+            Capacity(self.processors, self.blocking),
+            boot=BOOT,
+            host=HOST,
+            rules=Rules(),
+            adopt_records=self.adopt,
+        )
+        self.core = Core(settings, lambda: next(tokens))
+        if not self.starting:
+            self.tell(ev.Found())
+
+    @property
+    def state(self) -> CoreState:
+        return self.core.state
+
+    @property
+    def now(self) -> Now:
+        return Now(self.mono, self.wall)
+
+    def wait(self, seconds: float) -> Bench:
+        self.mono += seconds
+        self.wall += seconds
+        return self
+
+    def tell(self, event: ev.Event) -> list[act.Action]:
+        actions = self.core.handle(event, self.now)
+        check(self.state)
+        return actions
+
+    def plan(self) -> list[act.Claim]:
+        claims = [a for a in self.core.plan(self.now) if isinstance(a, act.Claim)]
+        check(self.state)
+        return claims
+
+    def tick(self, seconds: float = 0.0) -> list[act.Action]:
+        return self.wait(seconds).tell(ev.Tick())
+
+    def look(self, name: str, **changes: Any) -> list[act.Action]:
+        """An inspection of a quiet folder arrives."""
+        return self.tell(ev.Inspected(a_look(name, **changes)))
+
+    def look_at_fresh(self, name: str, **changes: Any) -> list[act.Action]:
+        """An inspection of a folder that changed just now."""
+        scan = a_scan(newest_change=FS_NOW - SECOND // 10)
+        return self.look(name, scan=scan, **changes)
+
+    def gone(self, name: str) -> list[act.Action]:
+        return self.tell(ev.Inspected(Inspection(name, Kind.GONE)))
+
+    def new_identity(self) -> Identity:
+        return Identity(1, next(_INODES), 7)
+
+    def offer(self, name: str, **options: Any) -> act.Accept:
+        """A drop that was moved in, up to the writing of its first record."""
+        assert kinds(self.tell(ev.Appeared(name)))[-1] == "Inspect"
+        look = self.look(name, identity=self.new_identity(), found=usable(**options))
+        return only(look, act.Accept)
+
+    def queue(self, name: str, **options: Any) -> Job:
+        """A drop that was accepted."""
+        offer = self.offer(name, **options)
+        self.tell(ev.Accepted(offer.job.id, offer.hold))
+        return self.state.jobs[offer.job.id]
+
+    def claim(self) -> act.Claim:
+        """The one claim of a plan."""
+        (claim,) = self.plan()
+        return claim
+
+    def start(self, name: str = "job", **options: Any) -> Job:
+        """A job that runs, on a bench where it is the next one."""
+        self.queue(name, **options)
+        claim = self.claim()
+        self.tell(ev.Claimed(claim.job, "true", None))
+        return self.state.runs[claim.job.id].job
+
+    def end(self, job: Job, **outcome: Any) -> act.Finish:
+        assert job.token is not None
+        return only(self.tell(ev.Ended(job.id, job.token, an_outcome(**outcome))), act.Finish)
+
+    def probed(
+        self, job: Job, records: Records, *, locked: bool = False, place: Place = Place.RUNNING
+    ) -> list[act.Action]:
+        return self.tell(ev.Probed(records.job or job, place, records, locked))
+
+    def ask(self, verb: str, *targets: str, request: str = "r1") -> list[act.Action]:
+        return self.tell(ev.Asked(request, verb, targets, "anna"))
+
+    def hold(self, job: Job, reason: Reason | None, request: str | None = None) -> list[act.Action]:
+        return self.tell(ev.Held(job.id, reason, request))
