@@ -72,7 +72,13 @@ def ask(
         expires=time.time() + timeout,
         grace=grace,
     )
-    write_request(layout.requests, request)
+    try:
+        write_request(layout.requests, request)
+    except OSError as error:
+        raise QMError(
+            f"a request cannot be written to {layout.requests}: {error.strerror}",
+            "Free some space, if the disk is full; then ask again.",
+        ) from error
     try:
         answer = _wait(layout, request.id, timeout)
     except BaseException:

@@ -18,6 +18,7 @@ from qm.model import Job, Place, Reason, State
 from qm.times import utc_text
 
 _STUCK_RETRY = 60.0
+_FULL_RETRY = 5.0
 _MARKS = 100
 """So many held jobs are looked at, every few seconds, for marks taken away by hand."""
 
@@ -295,7 +296,8 @@ def on_not_accepted(state: CoreState, event: ev.NotAccepted, now: Now) -> list[a
     if event.gone:
         return leave(state, arrival) + _look_for_another(state, arrival, now)
     refusals = end_refused(state, event.id, f"job {event.id} is not accepted yet: {event.reason}")
-    return refusals + wait(state, arrival, event.reason, _STUCK_RETRY, now)
+    after = _FULL_RETRY if event.reason.word == "DiskFull" else _STUCK_RETRY
+    return refusals + wait(state, arrival, event.reason, after, now)
 
 
 def refused(state: CoreState, job: Job, now: Now) -> list[act.Action]:

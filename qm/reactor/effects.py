@@ -67,6 +67,7 @@ class DropWork:
             try:
                 self._state_file.save(self._unsaved)
             except OSError as error:
+                log.warning("state.json cannot be written: %s", error.strerror)
                 return cannot_write(error)
             self._unsaved = 0
         return None
