@@ -99,7 +99,7 @@ def finished(queue: Queue, name: str, timeout: float = 20) -> list[str]:
     return lines[1:-1]
 
 
-def waits(queue: Queue, name: str, *says: str) -> dict[str, object]:
+def waits(queue: Queue, name: str, *says: str, timeout: float = 20) -> dict[str, object]:
     """Wait until ``qm list`` shows the drop as arriving, with all of this in its reason."""
 
     def shown() -> dict[str, object] | None:
@@ -108,7 +108,7 @@ def waits(queue: Queue, name: str, *says: str) -> dict[str, object]:
             return None
         return row if all(text in str(row["reason"]) for text in says) else None
 
-    row: dict[str, object] = wait_for(f"{name} waits: {says}", shown)
+    row: dict[str, object] = wait_for(f"{name} waits: {says}", shown, timeout)
     return row
 
 
