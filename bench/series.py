@@ -74,5 +74,6 @@ def shown(value: float) -> str:
         return "0"
     if abs(value) >= 99.95:
         return f"{value:,.0f}"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(digits, 4)}f}"
+    rounded = float(f"{value:.3g}")
+    digits = max(0, 2 - math.floor(math.log10(abs(rounded))))
+    return f"{rounded:.{min(digits, 4)}f}"

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.ended import make_ended
-from bench.idle import FULL_FROM
+from bench.idle import FULL_FROM, against
 from bench.plan import plan_of
 from bench.report import Section, machine_text, whole_report
 from bench.series import Series, interleave, ratios, shown
@@ -79,6 +79,7 @@ def test_a_spread_tells_the_median_and_both_ends() -> None:
         (0.12345, "0.123"),
         (1.2345, "1.23"),
         (12.345, "12.3"),
+        (0.99996, "1.00"),
         (99.949, "99.9"),
         (99.96, "100"),
         (1234.5, "1,234"),
@@ -163,6 +164,11 @@ def test_the_quick_plan_is_small_and_what_is_asked_for_wins(tmp_path: Path) -> N
     assert max(quick.sizes) < max(full.sizes) and max(full.sizes) >= FULL_FROM
     assert plan_of(tmp_path, quick=True, jobs=7, repeat=2).jobs == 7
     assert plan_of(tmp_path, quick=True, jobs=7, repeat=2).repeat == 2
+
+
+@pytest.mark.parametrize(("cpu", "verdict"), [(0.99, "< 1 met"), (0.9999, "< 1 MISSED")])
+def test_a_target_that_is_reached_only_by_a_hair_is_missed(cpu: float, verdict: str) -> None:
+    assert against(series(cpu), 1.0)[1] == verdict
 
 
 def test_each_sync_in_a_trace_is_counted_once() -> None:
