@@ -281,7 +281,12 @@ class Manager:
         poll = max(config.poll, 1.0) if self._tested.network else config.poll
         requests = RequestReader(layout.requests, config.poll, post)
         queue = QueueWatcher(self._lister, layout.place(Place.WAITING), poll, config.rescan, post)
-        librarian = Librarian(layout, self._index, adopt=adopt)
+        librarian = Librarian(
+            layout,
+            self._index,
+            lambda job, place: post(ev.Strayed(job, place)),
+            adopt=adopt,
+        )
         keeper = IndexKeeper(self._index, librarian, config.rescan, post, rebuild=rebuild)
         watches = [queue.watch, requests.watch] if config.watch and not self._tested.network else []
         for watch in watches:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from qm.core import actions as act
-from qm.core import arriving, asking, running, vanishing
+from qm.core import arriving, asking, running, straying, vanishing
 from qm.core import events as ev
 from qm.core.settings import Now, Settings
 from qm.core.state import STARTING, CoreState, ForbiddenTransition
@@ -77,6 +77,7 @@ HANDLERS: dict[type[ev.Event], Handler] = {
     ev.LaunchFailed: running.on_launch_failed,
     ev.SupervisorGone: running.on_supervisor_gone,
     ev.Probed: running.on_probed,
+    ev.Strayed: straying.on_strayed,
     ev.Requeued: running.on_requeued,
     ev.StillLocked: running.on_still_locked,
     ev.Moved: running.on_moved,

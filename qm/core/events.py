@@ -165,6 +165,14 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True)
+class Strayed:
+    """A job that has not ended lies among the ended ones, or unclaimed in QM_Jobs."""
+
+    job: Job
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Requeued:
     """The job is back in QM_qJobs, under this name."""
 
@@ -256,6 +264,7 @@ Event = (
     | LaunchFailed
     | SupervisorGone
     | Probed
+    | Strayed
     | Requeued
     | StillLocked
     | Moved

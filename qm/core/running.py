@@ -255,6 +255,12 @@ def on_probed(state: CoreState, event: ev.Probed, now: Now) -> list[act.Action]:
     if reading is Reading.ENDED:
         assert records.exit is not None
         return _finish(state, job, event.place, records.exit)
+    among_ended = event.place in (Place.DONE, Place.LOST)
+    if among_ended and run is None and records.end is not None:
+        return []  # It has ended since it was seen without an end.
+    if among_ended and reading is Reading.NOT_STARTED:
+        moved = Reason("User", f"its folder was moved to {event.place.value}")
+        return cancel(state, job, event.place, moved, now)
     if reading is Reading.NOT_STARTED:
         return _requeue(state, job, event.place, None)
     if job.options.rerunnable:

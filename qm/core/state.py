@@ -92,7 +92,7 @@ class CoreState:
     requeueing: dict[int, Ending] = field(default_factory=dict)
     """Jobs on their way back into the queue."""
     probing: set[int] = field(default_factory=set)
-    """Claimed jobs that were found in QM_qJobs and are being probed."""
+    """Jobs that were found where nobody put them and are being probed."""
     ending: dict[int, Ending] = field(default_factory=dict)
     """Jobs that have ended and are being moved to their last place."""
     used: int = 0

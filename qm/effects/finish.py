@@ -116,7 +116,7 @@ class Finisher:
         found = self.layout.find(job.identity, intent.name, intent.place)
         to = PLACE_OF[intent.end.state]
         told = True
-        if found is not None and found[0] is not to:
+        if found is not None and not (found[0] is to and self._has_end(found, job)):
             told = self._write_end(self.layout.path(*found), intent, job)
         self.history.append([job])
         self.index.put(row_of(job))
@@ -125,6 +125,11 @@ class Finisher:
         if isinstance(moved, ev.Moved) and not moved.gone and not told:
             self._tell_beside(moved.name, intent.log)
         return moved
+
+    def _has_end(self, found: tuple[Place, str], job: Job) -> bool:
+        """Whether an earlier try came so far; a person may have moved a job here without one."""
+        records = read_records(self.layout.path(*found), found[1])
+        return records.job is not None and records.job.id == job.id and records.ended
 
     def _write_end(self, path: str, intent: Intent, job: Job) -> bool:
         """The end in the folder itself; False where QM may not write there."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 
 from qm.effects.finish import flush
 from qm.folders.layout import Layout
 from qm.history import read_history
 from qm.index import Index, Row
-from qm.jobdir import read_records
-from qm.model import Place
+from qm.jobdir import Records, read_records
+from qm.model import Job, Place
 from qm.rows import row_from_records
 
 _BATCH = 500
@@ -19,11 +20,23 @@ _LAST = (Place.DONE, Place.LOST)
 
 
 class Librarian:
-    """Keeps the index true where people move, rename and delete ended jobs. One thread."""
+    """Keeps the index true where people move, rename and delete ended jobs. One thread.
 
-    def __init__(self, layout: Layout, index: Index, *, adopt: bool = False) -> None:
+    ``strayed`` is told of jobs that a person moved among the ended ones before
+    their end, or into QM_Jobs before their claim, until they lie there no more.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        index: Index,
+        strayed: Callable[[Job, Place], None],
+        *,
+        adopt: bool = False,
+    ) -> None:
         self._layout = layout
         self._index = index
+        self._strayed = strayed
         self._adopt = adopt
         self._missed: set[tuple[Place, int]] = set()
         self._stamps: dict[Place, int] = {}
@@ -38,6 +51,7 @@ class Librarian:
                 continue
             self._stamps[place] = stamp
             self._compare(place)
+        self._look_at_running()
         return time.monotonic() - began
 
     def rebuild(self) -> None:
@@ -88,6 +102,27 @@ class Librarian:
         self._missed = {entry for entry in self._missed if entry[0] is not place}
         self._missed |= {(place, job_id) for job_id in missing - before}
 
+    def _look_at_running(self) -> None:
+        """A waiting job that a person moved to QM_Jobs does not run by that."""
+        place = Place.RUNNING
+        stamp = _mtime(self._layout.place(place))
+        if stamp is None or self._stamps.get(place) == stamp:
+            return
+        self._stamps[place] = stamp
+        for name in self._list(place):
+            try:
+                records = read_records(self._layout.path(place, name), name)
+            except OSError:
+                continue
+            if records.claim is not None and not records.claim.claimed:
+                self._tell_if_strayed(records, place)
+
+    def _tell_if_strayed(self, records: Records, place: Place) -> None:
+        if records.job is None or not records.is_ours or records.ended:
+            return
+        self._stamps.pop(place, None)
+        self._strayed(records.job, place)
+
     def _list(self, place: Place) -> dict[str, int]:
         found: dict[str, int] = {}
         try:
@@ -106,7 +141,10 @@ class Librarian:
             return None
         # A folder restored from a backup keeps its id, a copy of a job that is there does not.
         alone = records.job is not None and records.job.id not in ids
-        return row_from_records(records, name, place, adopt=self._adopt or alone)
+        row = row_from_records(records, name, place, adopt=self._adopt or alone)
+        if row is None:
+            self._tell_if_strayed(records, place)
+        return row
 
 
 def _mtime(path: str) -> int | None:
