@@ -23,8 +23,8 @@ Chance = Callable[[int], int]
 
 _LANES: tuple[tuple[type[act.Action], ...], ...] = (
     (act.Inspect, act.Accept, act.SaveState, act.EndOfStart),
-    (act.Claim, act.Requeue, act.Probe, act.SetHold, act.Stop),
-    (act.Finish, act.Close),
+    (act.Claim, act.Finish, act.Probe, act.SetHold, act.Stop),
+    (act.Requeue, act.Close),
     (act.Answer, act.Remove, act.AnswerEnded),
 )
 
@@ -105,7 +105,11 @@ class World:
         busy = [lane for lane in self.lanes if lane]
         if not busy:
             return False
-        action = busy[self.chance(len(busy))].popleft()
+        lane = busy[self.chance(len(busy))]
+        # Claims come first in a batch, and how long a batch is nobody knows.
+        claims = [action for action in lane if isinstance(action, act.Claim)]
+        action = claims[0] if claims and self.chance(2) else lane[0]
+        lane.remove(action)
         event = self.do(action)
         if event is not None:
             self.tell(event)
