@@ -193,12 +193,16 @@ def probe(layout: Layout, action: act.Probe) -> ev.Probed | ev.Vanished:
         return ev.Vanished(job.id)
     place, name = found
     path = layout.path(place, name)
-    with own_folder(path) as own:
-        lock = own.lock("lock")
-        try:
-            records = read_records(path, name, job)
-        finally:
-            if lock is not None:
-                lock.release()
+    try:
+        with own_folder(path) as own:
+            lock = own.lock("lock")
+            try:
+                records = read_records(path, name, job)
+            finally:
+                if lock is not None:
+                    lock.release()
+    except FileNotFoundError:
+        # Its records were taken away: nothing will ever say how it ended.
+        return ev.Vanished(job.id)
     found_job = replace(records.job or job, identity=job.identity)
     return ev.Probed(found_job, place, records, locked=lock is None)

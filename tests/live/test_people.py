@@ -122,6 +122,22 @@ def test_a_running_job_whose_folder_is_deleted_keeps_its_slot_until_its_end(
     assert str(row["reason"]).startswith("Vanished: ")
 
 
+def test_a_running_job_whose_records_are_deleted_gives_its_slot_back_at_its_end(
+    make_queue: Callable[..., Queue],
+) -> None:
+    queue = make_queue(MaxNbProcessors="1").start()
+    queue.drop("bare", UNTIL_GO)
+    folder = queue.wait_running("bare")
+    queue.stop()
+    queue.start()
+    shutil.rmtree(folder / ".qm")
+    queue.drop("next", NOTED)
+    wait_for("the next one waits", lambda: state_of(queue, "next") == "QUEUED")
+    (folder / "go").touch()
+    queue.wait_done("next")
+    assert state_of(queue, "bare") == "LOST" and folder.is_dir()
+
+
 def test_a_done_job_that_is_renamed_deleted_or_put_back_is_followed(queue: Queue) -> None:
     queue.drop("done", NOTED)
     folder = queue.wait_done("done")

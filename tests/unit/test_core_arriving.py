@@ -263,12 +263,15 @@ def test_what_comes_under_a_name_that_just_left_is_looked_at() -> None:
     assert actions == [act.HideArrival("a"), act.Inspect("a", known=True)]
 
 
-def test_a_record_that_cannot_be_written_is_tried_again_after_a_minute() -> None:
+@pytest.mark.parametrize(("word", "seconds"), [("DiskFull", 5.0), ("Stuck", 60.0)])
+def test_a_record_that_cannot_be_written_is_tried_again_after_a_while(
+    word: str, seconds: float
+) -> None:
     bench = Bench()
     offer = bench.offer("a")
-    shown = only(bench.tell(ev.NotAccepted(1, False, Reason("DiskFull", "none"))), act.ShowArrival)
-    assert shown.reason.word == "DiskFull"
-    assert bench.tick(59.9) == [] and kinds(bench.tick(0.2)) == ["Inspect"]
+    shown = only(bench.tell(ev.NotAccepted(1, False, Reason(word, "none"))), act.ShowArrival)
+    assert shown.reason.word == word
+    assert bench.tick(seconds - 0.1) == [] and kinds(bench.tick(0.2)) == ["Inspect"]
     actions = bench.look("a", identity=offer.job.identity)
     assert kinds(actions) == ["SaveState", "Accept"]
     assert only(actions, act.Accept).job.id == 1
