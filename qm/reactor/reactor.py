@@ -50,6 +50,11 @@ class Inbox:
             pass
         return batch
 
+    def keep(self, events: list[ev.Event | None]) -> None:
+        """Leave these for :meth:`rest`."""
+        for event in events:
+            self._queue.put(event)
+
     def rest(self) -> list[ev.Event]:
         """What came after the stop."""
         events: list[ev.Event] = []
@@ -111,9 +116,13 @@ class Reactor:
             until = self._trim_at if wake is None else min(wake, self._trim_at)
             batch = self._inbox.take(max(0.0, until - now.mono))
             now = _now()
-            for event in batch:
+            for number, event in enumerate(batch):
                 if event is None:
+                    # Claims that were told behind the stop are put back by who shuts down.
+                    self._inbox.keep(batch[number + 1 :])
                     return
+                if isinstance(event, ev.Unmovable):
+                    log.warning("job %d: %s; tried again", event.id, event.why)
                 self._carry_out(self._core.handle(event, now))
             if wake is not None and now.mono >= wake:
                 self._carry_out(self._core.handle(ev.Tick(), now))
