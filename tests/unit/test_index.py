@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qm.index import ArrivalRow, Index, IndexReader, reading, remove_index, row_of, stands
+from qm.index import ArrivalRow, Index, IndexReader, reading, remove_index, row_of
 from qm.model import Outcome, Place, Reason, State
 from tests.fakes.jobs import a_job
 
@@ -41,7 +41,6 @@ def test_a_row_comes_back_as_it_was_put(path: str, index: Index) -> None:
         assert reader.waiting_and_running() == rows[:1]
         assert reader.ended_since("2026-01-01T00:00:09.000Z") == rows[1:]
         assert reader.ended_since("2026-01-01T00:00:09.001Z") == []
-    assert stands(rows[1]) == (State.FAILED, Reason("ExitCode", "3"))
     assert index.known(Place.DONE) == {"job2": (2, ended.identity.inode)}
 
 

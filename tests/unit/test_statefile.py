@@ -10,7 +10,7 @@ import pytest
 
 from qm.osops import FolderHandle, identity_of
 from qm.records import RecordError
-from qm.statefile import SavedState, StateFile, has_state
+from qm.statefile import SavedState, StateFile
 
 
 def load(own: Path, boot: str = "b1") -> SavedState:
@@ -18,14 +18,12 @@ def load(own: Path, boot: str = "b1") -> SavedState:
 
 
 def test_an_absent_file_is_a_beginning(tmp_path: Path) -> None:
-    assert not has_state(str(tmp_path))
     assert load(tmp_path) == SavedState()
     assert load(tmp_path).first_free("b1") == 1
 
 
 def test_within_one_boot_ids_go_on_without_a_gap(tmp_path: Path) -> None:
     StateFile(str(tmp_path), "b1", sync=True).save(8)
-    assert has_state(str(tmp_path))
     saved = load(tmp_path)
     assert saved.first_free("b1") == 8
     assert saved.root == identity_of(str(tmp_path))
