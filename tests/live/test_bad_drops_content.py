@@ -10,7 +10,6 @@ import socket
 import stat
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -28,6 +27,15 @@ FAR = {"row_51_2096": 4_000_000_000, "row_51_1970": 0, "row_51_1932": -1_200_000
 
 @pytest.fixture(scope="module")
 def queue(shared: Queue) -> Queue:
+    """What is to be refused is dropped first: it waits out its grace meanwhile."""
+    for file in (CFG, "run.sh"):
+        folder = shared.job(f"row_45_{file}", "sh run.sh")
+        (folder / file).unlink(missing_ok=True)
+        os.mkfifo(folder / file)
+        shared.move_in(folder)
+    broken_off = shared.folder / "QM_qJobs" / "row_58"
+    broken_off.mkdir()
+    (broken_off / CFG).write_bytes(cfg(script="sh run.sh"))
     return shared
 
 
@@ -38,20 +46,6 @@ def test_row_45_a_pipe_inside_is_never_opened(queue: Queue) -> None:
     queue.move_in(folder)
     assert finished(queue, "row_45") == ["a pipe"]
     assert still_there(before, queue.path("row_45"))
-
-
-@pytest.mark.parametrize("file", [CFG, "run.sh"])
-def test_row_45_a_pipe_in_place_of_the_info_file_or_the_script_is_refused(
-    queue: Queue, file: str
-) -> None:
-    name = f"row_45_{file}"
-    folder = queue.job(name, "sh run.sh")
-    (folder / file).unlink(missing_ok=True)
-    os.mkfifo(folder / file)
-    queue.move_in(folder)
-    folder = refused(queue, name, "BadInfo" if file == CFG else "NoScript", file)
-    assert stat.S_ISFIFO((folder / file).lstat().st_mode)
-    still_works(queue)
 
 
 def test_row_46_sockets_and_devices_inside_are_never_opened(
@@ -157,14 +151,19 @@ def test_row_58_a_file_under_its_name_of_while_it_is_copied_is_waited_for(
 
 
 def test_row_58_a_copy_that_was_broken_off_before_the_script_came_is_refused(
-    queue: Queue, tmp_path: Path
+    queue: Queue,
 ) -> None:
     """Where info file and script are there nobody can know; `.qm-ready` is for that."""
-    source = queue.job("row_58_source", "sh run.sh")
-    (source / "run.sh").write_text("true\n", encoding="utf-8")
-    target = queue.folder / "QM_qJobs" / "row_58"
-    target.mkdir()
-    (target / CFG).write_bytes(cfg(script="sh run.sh"))
     folder = refused(queue, "row_58", "NoScript", "run.sh, which the job runs, is not here")
     assert (folder / CFG).exists()
+    still_works(queue)
+
+
+@pytest.mark.parametrize("file", [CFG, "run.sh"])
+def test_row_45_a_pipe_in_place_of_the_info_file_or_the_script_is_refused(
+    queue: Queue, file: str
+) -> None:
+    word = "BadInfo" if file == CFG else "NoScript"
+    folder = refused(queue, f"row_45_{file}", word, file)
+    assert stat.S_ISFIFO((folder / file).lstat().st_mode)
     still_works(queue)

@@ -97,6 +97,12 @@ def queue(shared: Queue) -> Queue:
     """All of them dropped at once, side by side, as they wait out their grace."""
     for drop in (*REFUSED, *RUNS):
         shared.move_in(drop.make(shared))
+    large = shared.staging / "row_11"
+    large.mkdir()
+    with (large / CFG).open("wb") as file:
+        file.write(cfg())
+        file.truncate(2 << 30)
+    shared.move_in(large)
     return shared
 
 
@@ -127,12 +133,6 @@ def test_refused_drops_are_shown_as_rejected_with_their_reason(queue: Queue) -> 
 
 
 def test_row_11_an_info_file_of_two_gigabytes_is_refused_and_not_read(queue: Queue) -> None:
-    folder = queue.staging / "row_11"
-    folder.mkdir()
-    with (folder / CFG).open("wb") as file:
-        file.write(cfg())
-        file.truncate(2 << 30)
-    queue.move_in(folder)
     folder = refused(queue, "row_11", "BadInfo", "larger than 64 KiB")
     assert (folder / CFG).stat().st_size == 2 << 30
     still_works(queue)

@@ -69,17 +69,21 @@ def obstacle(queue: Queue) -> str:
     return queue.run("status").stdout
 
 
-def test_row_62_a_queue_folder_that_is_moved_away_stops_nothing_and_loses_nothing(
+def test_row_62_a_queue_folder_that_is_moved_away_or_became_a_link_pauses_all_starts(
     make_queue: Callable[..., Queue],
 ) -> None:
+    """Nothing is declared deleted, and it goes on by itself."""
     queue = make_queue(Rescan="0.5").start()
     waiting_and_running(queue)
     folder, aside = queue.folder / "QM_qJobs", queue.folder.parent / "aside"
     folder.rename(aside)
-    wait_for("it is told", lambda: "QM_qJobs is not there" in obstacle(queue))
+    wait_for("it is told", lambda: "QM_qJobs is not there" in queue.log_text())
+    folder.symlink_to(aside, target_is_directory=True)
+    wait_for("it is told", lambda: "QM_qJobs is a link" in obstacle(queue))
     (queue.folder / "QM_Jobs" / "runs" / "go").touch()
     queue.wait_done("runs")
     assert (queue.row("waits") or {})["state"] == "QUEUED"
+    folder.unlink()
     aside.rename(folder)
     assert finished(queue, "waits") == ["waited"]
     still_works(queue)
@@ -96,21 +100,6 @@ def test_row_62_a_queue_folder_that_is_deleted_is_made_again_and_its_jobs_are_fo
     (queue.path("runs") / "go").touch()
     queue.wait_done("runs")
     still_works(queue)
-
-
-def test_row_62_a_queue_folder_that_became_a_link_is_not_used_until_it_is_a_folder_again(
-    make_queue: Callable[..., Queue],
-) -> None:
-    queue = make_queue(Rescan="0.5").start()
-    waiting_and_running(queue)
-    folder, aside = queue.folder / "QM_qJobs", queue.folder.parent / "aside"
-    folder.rename(aside)
-    folder.symlink_to(aside, target_is_directory=True)
-    wait_for("it is told", lambda: "QM_qJobs is a link" in obstacle(queue))
-    assert (queue.row("waits") or {})["state"] == "QUEUED"
-    folder.unlink()
-    aside.rename(folder)
-    let_go(queue)
 
 
 def test_row_62_a_folder_that_is_unmounted_for_a_while_loses_nothing(

@@ -58,6 +58,13 @@ def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrdinaryQueue]:
         pytest.skip("SKIPPED: without setpriv root cannot give up its powers here")
     queue = OrdinaryQueue(tmp_path_factory.mktemp("rights") / "QM")
     queue.start()
+    # What is to be refused is dropped first: it waits out its grace meanwhile.
+    folder = queue.job("row_40_inside", "true")
+    (folder / "data").mkdir(mode=0)
+    queue.move_in(folder)
+    folder = queue.job("row_44_info", "true")
+    (folder / CFG).chmod(0)
+    queue.move_in(folder)
     yield queue
     left = queue.end_everything()
     assert not left, f"processes outlived the tests: {left}"
@@ -81,9 +88,6 @@ def test_row_40_a_folder_that_cannot_be_read_waits_with_the_reason_until_it_can(
 def test_row_40_a_folder_inside_that_cannot_be_read_is_waited_for_and_refused(
     queue: OrdinaryQueue,
 ) -> None:
-    folder = queue.job("row_40_inside", "true")
-    (folder / "data").mkdir(mode=0)
-    queue.move_in(folder)
     refused(queue, "row_40_inside", "Unreadable", "cannot look into data: Permission denied")
     still_works(queue)
 
@@ -120,7 +124,7 @@ def test_row_41_a_read_only_folder_that_is_refused_lies_in_lost_and_found_with_t
     before = contents(folder)
     folder.chmod(0o555)
     _move_read_only(folder, queue.folder / "QM_qJobs" / "row_41_bad")
-    folder = refused(queue, "row_41_bad", "BadInfo", "nb_proc", timeout=5)
+    folder = refused(queue, "row_41_bad", "BadInfo", "nb_proc", timeout=3)
     assert still_there(before, folder)
 
 
@@ -152,7 +156,7 @@ def test_row_42_a_folder_of_somebody_else_that_cannot_be_used_stays_until_it_is_
     folder = queue.job("row_42_bad", "true", nb_proc="none")
     give_away(folder)
     moved = queue.move_in(folder)
-    waits(queue, "row_42_bad", "Stuck: ", timeout=5)
+    waits(queue, "row_42_bad", "Stuck: ", timeout=3)
     still_works(queue)
     (moved / CFG).write_bytes(cfg(script="echo mended"))
     give_away(moved, 0)
@@ -202,7 +206,7 @@ def test_row_43_an_immutable_folder_stays_and_is_told(queue: OrdinaryQueue, info
     if subprocess.run(["chattr", "+i", moved], capture_output=True).returncode != 0:
         pytest.skip("SKIPPED: this file system has no immutable folders (chattr +i)")
     try:
-        waits(queue, name, "Stuck: ", timeout=5)
+        waits(queue, name, "Stuck: ", timeout=3)
         still_works(queue)
         assert not (moved / ".qm").exists()
     finally:
@@ -226,9 +230,6 @@ def test_row_44_a_file_that_cannot_be_read_is_no_reason_to_refuse_if_it_is_data(
 def test_row_44_an_info_file_that_cannot_be_read_is_waited_for_and_refused(
     queue: OrdinaryQueue,
 ) -> None:
-    folder = queue.job("row_44_info", "true")
-    (folder / CFG).chmod(0)
-    queue.move_in(folder)
     refused(queue, "row_44_info", "BadInfo", "proc_config.cfg: cannot be read: Permission denied")
     still_works(queue)
 
