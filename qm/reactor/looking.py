@@ -20,6 +20,7 @@ log = logging.getLogger("qm.looking")
 
 Post = Callable[[ev.Event], None]
 _SHARE = 20.0
+_SHARE_WITH_EVENTS = 100.0
 _MEND_AFTER = 5.0
 _MOMENT = 0.05
 _LOST_EVERY = 1.0
@@ -64,8 +65,9 @@ class QueueWatcher(threading.Thread):
             overdue = now - listed >= self._rescan
             if overdue:
                 self._supervise()
-            # A large queue is listed less often: events name what came, one stat each.
-            if overdue or (now - listed >= _SHARE * cost and self._lister.changed()):
+            # A large queue is listed less often, the more so where events name what came.
+            rest = cost * (_SHARE_WITH_EVENTS if self.watch.works else _SHARE)
+            if overdue or (now - listed >= rest and self._lister.changed()):
                 events = self._lister.look()
                 listed = time.monotonic()
                 cost = listed - now
