@@ -104,6 +104,15 @@ def test_a_folder_that_lacks_something_is_refused_with_what_and_a_hint(
 ) -> None:
     folder = refused(queue, drop.row, word, *drop.says)
     assert still_there(drop.before, folder)
+
+
+def test_refused_folders_are_shown_as_rejected_with_their_reason(queue: Queue) -> None:
+    for _, drop in REFUSED:
+        queue.wait_lost(drop.row)
+    rows = {row["name"]: row for row in queue.listed()}
+    for word, drop in REFUSED:
+        assert rows[drop.row]["state"] == "REJECTED"
+        assert str(rows[drop.row]["reason"]).startswith(f"{word}: ")
     still_works(queue)
 
 
