@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -85,6 +86,11 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     machine = Machine(tmp_path)
     yield machine
     machine.system.close()
+    for supervisor in supervisors():
+        with contextlib.suppress(psutil.Error):
+            # Left running by a test that failed.
+            for script in supervisor.children(recursive=True):
+                script.kill()
     wait_until("every supervisor has ended", lambda: not supervisors())
 
 
@@ -181,8 +187,9 @@ def test_a_supervisor_that_cannot_be_started_is_a_launch_that_failed(
 def test_idle_supervisors_are_let_go_but_one(machine: Machine) -> None:
     for _ in range(2):
         machine.run("while [ ! -e go ]; do sleep 0.01; done")
-    for number in (1, 2):
+    for _ in range(2):
         assert isinstance(machine.events.get(timeout=20), ev.Started)
+    for number in (1, 2):
         (machine.running / f"job{number}" / "go").touch()
     for _ in range(2):
         machine.ended()
