@@ -81,7 +81,7 @@ def serve(tmp_path: Path) -> Iterator[Served]:
 def test_the_page_comes_and_goes_with_the_manager(serve: Served) -> None:
     serve.start()
     page = serve.serving()
-    assert f"http://localhost:{serve.port}/" in serve.said()
+    wait_for("its address is told", lambda: f"http://localhost:{serve.port}/" in serve.said())
     serve.queue.stop()
     wait_for("the page is gone", lambda: is_gone(page.pid))
     assert not answers(serve.port)
