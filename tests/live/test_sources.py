@@ -44,6 +44,11 @@ PAUSE = 1.5
 Write = Callable[[Path, Path], None]
 
 
+def wait_as_a_slow_source_does(seconds: float) -> None:
+    """The very thing that is tested: a network, a slow program, a person."""
+    time.sleep(seconds)
+
+
 def sealed(folder: Path) -> Path:
     """Give the folder a script that checks that all of ``data`` is there, byte by byte."""
     done = subprocess.run(["sh", "-c", ALL], cwd=folder, capture_output=True, text=True, check=True)
@@ -115,7 +120,7 @@ def tar(source: Path, target: Path) -> None:
         assert pack.stdout is not None and unpack.stdin is not None
         while data := pack.stdout.read(8 << 20):
             unpack.stdin.write(data)
-            time.sleep(0.5)  # The network.
+            wait_as_a_slow_source_does(0.5)
     assert pack.returncode == 0 and unpack.returncode == 0
 
 
@@ -144,7 +149,7 @@ def into_a_mapping(source: Path, target: Path) -> None:
         with mmap.mmap(file.fileno(), len(content)) as mapped:
             for start in range(0, len(content), 8 << 20):
                 mapped[start : start + (8 << 20)] = content[start : start + (8 << 20)]
-                time.sleep(1.2)  # A slow program.
+                wait_as_a_slow_source_does(1.2)
 
 
 def into_reserved_space(source: Path, target: Path) -> None:
@@ -154,7 +159,7 @@ def into_reserved_space(source: Path, target: Path) -> None:
         os.posix_fallocate(file.fileno(), 0, len(content))
         for start in range(0, len(content), 16 << 20):
             os.pwrite(file.fileno(), content[start : start + (16 << 20)], start)
-            time.sleep(2.5)  # A slow program.
+            wait_as_a_slow_source_does(2.5)
 
 
 tells_writers = pytest.mark.skipif(
@@ -281,7 +286,7 @@ def pauses(patient: Queue) -> Iterator[dict[str, Copying]]:
             (target / "data").mkdir(parents=True)
             for file in files[:-1]:
                 shutil.copy2(source / file, target / file)
-                time.sleep(PAUSE)  # The very thing that is tested.
+                wait_as_a_slow_source_does(PAUSE)
             shutil.copy2(source / files[-1], target / files[-1])
 
         return write
