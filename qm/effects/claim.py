@@ -59,9 +59,23 @@ class Claimer:
         """Claim all of these; their renames are synced once for all."""
         ends = [self._claim_one(action) for action in actions]
         if self._sync and any(isinstance(end, ev.Claimed) for end in ends):
-            sync_folder(self._layout.place(Place.RUNNING))
-            sync_folder(self._layout.place(Place.WAITING))
+            try:
+                sync_folder(self._layout.place(Place.RUNNING))
+                sync_folder(self._layout.place(Place.WAITING))
+            except OSError as error:
+                return [self._not_durable(end, error) for end in ends]
         return ends
+
+    def _not_durable(self, end: ClaimEnd, error: OSError) -> ClaimEnd:
+        """A claim that may not be on disk starts nothing: the job goes back."""
+        if not isinstance(end, ev.Claimed):
+            return end
+        job = end.job
+        try:
+            back = self._back(self._layout.path(Place.RUNNING, job.name), job.name)
+        except OSError:
+            return ev.Vanished(job.id)
+        return ev.Changed(job.id, back) if back != job.name else _unclaimable(job, error)
 
     def _claim_one(self, action: act.Claim) -> ClaimEnd:
         job = action.job
@@ -106,7 +120,7 @@ class Claimer:
         except FileNotFoundError:
             return ev.Vanished(job.id)
         except OSError as error:
-            return ev.Unclaimable(job.id, _cannot_move(error), error.errno in _FULL)
+            return _unclaimable(job, error)
         self._left(job.name)
         folder.path, own.path = target, os.path.join(target, OWN)
         # Whoever wrote into the folder between look and rename wrote into a job that was
@@ -124,7 +138,7 @@ class Claimer:
                 return ev.Vanished(job.id)
             if back != job.name:
                 return ev.Changed(job.id, back)
-            return ev.Unclaimable(job.id, _cannot_move(error), error.errno in _FULL)
+            return _unclaimable(job, error)
         command, note = command_of(target, job.options.script)
         return ev.Claimed(job, command, note)
 
@@ -138,6 +152,10 @@ class Claimer:
 def _same_wish(found: Usable, job: Job) -> bool:
     """Whether the info file still says what was recorded."""
     return found.info.options == job.options
+
+
+def _unclaimable(job: Job, error: OSError) -> ev.Unclaimable:
+    return ev.Unclaimable(job.id, _cannot_move(error), error.errno in _FULL)
 
 
 def _cannot_move(error: OSError) -> Reason:

@@ -83,19 +83,29 @@ class Finisher:
     def close(self, action: act.Close) -> FinishEnd:
         """An end without an exit record: intent, end.json, history, index, move, intent away."""
         job = action.job
+        if action.end_tree and job.token:
+            end_carriers(job.token, patience=_TREE_PATIENCE)
+        intent = self._intent(action)
         try:
-            if action.end_tree and job.token:
-                end_carriers(job.token, patience=_TREE_PATIENCE)
-            intent = self._intent(action)
             write_intent(self.layout, intent, sync=self.sync)
             moved = self.carry_out(intent, job)
             if isinstance(moved, ev.Moved):
                 remove_intent(self.layout, job.id)
-            return replace(moved, request=action.request) if isinstance(moved, ev.Moved) else moved
+                return replace(moved, request=action.request)
+            return moved
         except OSError as error:
-            with contextlib.suppress(OSError):
-                remove_intent(self.layout, job.id)
+            # Once the end stands in the folder, only the intent says that it is none to run again.
+            if not self._end_stands(intent, job):
+                with contextlib.suppress(OSError):
+                    remove_intent(self.layout, job.id)
             return ev.Unmovable(job.id, f"QM cannot write: {error.strerror}")
+
+    def _end_stands(self, intent: Intent, job: Job) -> bool:
+        try:
+            found = self.layout.find(job.identity, intent.name, intent.place)
+            return found is not None and self._has_end(found, job)
+        except OSError:
+            return True
 
     def _intent(self, action: act.Close) -> Intent:
         job = action.job

@@ -88,7 +88,7 @@ class JobRun:
             # From here on the attempt counts: whatever happens ends in an exit record.
             script, problem = self._launch(folder, log)
             if script is not None:
-                self._watch(script, records, started)
+                self._watch_to_the_end(script, records, started)
             record = self._exit_record(script, started, time.time(), problem)
             with contextlib.suppress(OSError):
                 write_footer(log, time.time(), _how(record), self._footer_remark(record))
@@ -151,6 +151,16 @@ class JobRun:
         opened.append(fd)
         return fd
 
+    def _watch_to_the_end(
+        self, script: ScriptProcess, records: FolderHandle, started: float
+    ) -> None:
+        """A fault of ours ends the script: it must not run on beside a second start of it."""
+        try:
+            self._watch(script, records, started)
+        except Exception as error:
+            self.remark = f"QM failed beside it: {error!r}"
+            self._finish_off(script)
+
     def _watch(self, script: ScriptProcess, records: FolderHandle, started: float) -> None:
         begun = time.monotonic()
         limit = self.order["walltime"]
@@ -185,7 +195,12 @@ class JobRun:
 
     def _hear(self, script: ScriptProcess, timeout: float) -> None:
         for line in self.orders.wait(timeout):
-            self._obey(script, json.loads(line).get("kill"))
+            try:
+                order = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(order, dict):
+                self._obey(script, order.get("kill"))
 
     def _look_for_kill(self, script: ScriptProcess, records: FolderHandle) -> None:
         if self.ending is not None:
