@@ -218,10 +218,23 @@ class Manager:
     def _replay(self, intent: Intent) -> None:
         job, _ = job_from_record({"format": 1, **intent.job}, intent.name)
         job = _ended(job, intent)
+        if self._is_void(intent, job):
+            remove_intent(self._layout, intent.id)
+            return
         done = self._finisher.carry_out(intent, job)
         if isinstance(done, ev.Moved):
             remove_intent(self._layout, intent.id)
             log.info("job %d (%s): its end was finished", intent.id, shown(intent.name))
+
+    def _is_void(self, intent: Intent, job: Job) -> bool:
+        """Whether the folder is another job's by now, or this one's that has run since."""
+        found = self._layout.find(job.identity, intent.name, intent.place)
+        if found is None:
+            return False
+        records = read_records(self._layout.path(*found), found[1])
+        if records.job is None or not records.is_ours:
+            return False
+        return records.job.id != intent.id or records.exit is not None
 
     def _probe_claimed(self, moved: bool) -> None:
         """Read the locks and records of everything in QM_Jobs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -21,20 +22,20 @@ def accept(layout: Layout, action: act.Accept, boot: str) -> ev.Accepted | ev.No
     job = action.job
     path = layout.path(Place.WAITING, job.name)
     try:
-        return _accept(path, action, boot)
+        return _accept(path, layout.intents, action, boot)
     except FileNotFoundError:
         return ev.NotAccepted(job.id, True, Reason("Gone", "its folder was taken away"))
     except OSError as error:
         why = error
-    if isinstance(why, PermissionError) and _may_write(path):
+    if isinstance(why, PermissionError) and make_writable(path):
         try:
-            return _accept(path, action, boot)
+            return _accept(path, layout.intents, action, boot)
         except OSError as error:
             why = error
     return ev.NotAccepted(job.id, False, cannot_write(why, path))
 
 
-def _accept(path: str, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAccepted:
+def _accept(path: str, intents: str, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAccepted:
     job = action.job
     with FolderHandle.open(path) as folder:
         if not folder.identity().same_folder(job.identity):
@@ -45,11 +46,17 @@ def _accept(path: str, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAcc
             if action.hold is not None:
                 write_hold(own, action.hold)
             write_job(own, job, Claim(boot, claimed=False))
+            # An end that could not be carried out is void: the folder was mended since.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(intents, f"{job.id}.json"))
             return ev.Accepted(job.id, action.hold or (None if action.fresh else read_hold(own)))
 
 
-def _may_write(path: str) -> bool:
-    """Give the owner the right to write into a folder copied from a read-only place."""
+def make_writable(path: str) -> bool:
+    """Give the owner the right to write into a folder copied from a read-only place.
+
+    True if that was missing and is there now.
+    """
     try:
         status = os.lstat(path)
         if not stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IWUSR:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.effects.accept import make_writable
 from qm.effects.intents import Intent, remove_intent, write_intent
 from qm.folders.layout import Layout
 from qm.history import History
@@ -92,13 +93,22 @@ class Finisher:
             if isinstance(moved, ev.Moved):
                 remove_intent(self.layout, job.id)
                 return replace(moved, request=action.request)
+            self._undo(intent, job)
             return moved
         except OSError as error:
-            # Once the end stands in the folder, only the intent says that it is none to run again.
-            if not self._end_stands(intent, job):
-                with contextlib.suppress(OSError):
-                    remove_intent(self.layout, job.id)
+            self._undo(intent, job)
             return ev.Unmovable(job.id, f"QM cannot write: {error.strerror}")
+
+    def _undo(self, intent: Intent, job: Job) -> None:
+        """An end that could not be carried out now is not to happen behind a later decision.
+
+        But once it stands in the folder, only the intent says that this is no
+        job that a person put back to run again.
+        """
+        if not self._end_stands(intent, job):
+            self.index.remove(job.id)
+            with contextlib.suppress(OSError):
+                remove_intent(self.layout, job.id)
 
     def _end_stands(self, intent: Intent, job: Job) -> bool:
         try:
@@ -143,6 +153,7 @@ class Finisher:
 
     def _write_end(self, path: str, intent: Intent, job: Job) -> bool:
         """The end in the folder itself; False where QM may not write there."""
+        make_writable(path)
         try:
             with FolderHandle.open(path) as folder:
                 if intent.fresh and not _has_own_record(folder, job):

@@ -29,14 +29,6 @@ CFG = "proc_config.cfg"
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="SKIPPED: only root can make others' folders")
 
-refusal_stays = pytest.mark.xfail(
-    strict=True,
-    reason="a refused drop that cannot be moved is shown as REJECTED, and its intent stays",
-)
-not_made_writable = pytest.mark.xfail(
-    strict=True, reason="only an accepted read-only folder is made writable, not a refused one"
-)
-
 
 class OrdinaryQueue(Queue):
     """A queue whose manager may do what an ordinary user may."""
@@ -116,7 +108,6 @@ def _move_read_only(folder: Path, target: Path) -> None:
     target.chmod(0o555)
 
 
-@not_made_writable
 def test_row_41_a_read_only_folder_that_is_refused_lies_in_lost_and_found_with_the_reason(
     queue: OrdinaryQueue,
 ) -> None:
@@ -147,7 +138,6 @@ def test_row_42_a_folder_of_somebody_else_stays_with_its_owner_s_name_as_the_rea
 
 
 @needs_root
-@refusal_stays
 def test_row_42_a_folder_of_somebody_else_that_cannot_be_used_stays_until_it_is_mended(
     queue: OrdinaryQueue,
 ) -> None:
@@ -194,9 +184,7 @@ def test_row_42_a_folder_of_somebody_else_in_a_sticky_queue_stays_and_is_told(
 
 
 @needs_root
-@pytest.mark.parametrize(
-    "info", ["", pytest.param("nb_proc : none", marks=refusal_stays)], ids=["good", "bad"]
-)
+@pytest.mark.parametrize("info", ["", "nb_proc : none"], ids=["good", "bad"])
 def test_row_43_an_immutable_folder_stays_and_is_told(queue: OrdinaryQueue, info: str) -> None:
     name = f"row_43_{'bad' if info else 'good'}"
     folder = queue.job(name, "echo free")

@@ -246,7 +246,8 @@ def test_a_job_that_was_cancelled_on_a_full_disk_does_not_run_after_a_restart(
         after.close()
         one_place(after)
         ids = {job_id for job_id, _ in site.scripts.starts}
-        assert not accepted or ids <= {1}, f"cancelled, and run again as another job: full at call {number}"
+        again = f"cancelled, and run again as another job: full at call {number}"
+        assert not accepted or ids <= {1}, again
         if disk.left > 0:
             return
     raise AssertionError("no end of system calls")
