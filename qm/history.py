@@ -84,6 +84,7 @@ def _line(job: Job, vanished: bool) -> dict[str, Any]:
         "reason": None if job.reason is None else str(job.reason),
         "owner": job.owner,
         "nb_proc": job.options.nb_proc,
+        "nb_gpu": job.options.nb_gpu,
         "priority": job.options.priority,
         "info": job.options.info,
         "submitted": job.submitted,

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from qm.model import PLACE_OF, Job, Place
 
-_VERSION = 1
+_VERSION = 2
 _BUSY_MS = 5000
 _LARGEST = (1 << 63) - 1
 
@@ -47,6 +47,9 @@ class Row:
     cpu_seconds: float | None
     peak_memory: int | None
     inode: int
+    nb_gpu: int
+    token: str | None
+    """Of the current attempt: its processes carry it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     id INTEGER PRIMARY KEY, name TEXT, state TEXT, reason TEXT, exit_code INTEGER, signal TEXT,
     nb_proc INTEGER, priority INTEGER, owner TEXT, info TEXT, submitted TEXT, started TEXT,
     ended TEXT, place TEXT, arrival INTEGER, attempt INTEGER, mem INTEGER, walltime REAL,
-    cpu_seconds REAL, peak_memory INTEGER, inode INTEGER
+    cpu_seconds REAL, peak_memory INTEGER, inode INTEGER, nb_gpu INTEGER, token TEXT
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS jobs_by_name ON jobs (name);
 CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (ended);
@@ -102,6 +105,8 @@ def row_of(job: Job, *, vanished: bool = False) -> Row:
         cpu_seconds=None if outcome is None else outcome.cpu_seconds,
         peak_memory=None if outcome is None else outcome.peak_memory,
         inode=job.identity.inode,
+        nb_gpu=job.options.nb_gpu,
+        token=job.token,
     )
 
 

@@ -136,6 +136,8 @@ class JobOptions:
     nb_gpu: int = 0
     walltime: float | None = None
     """Time limit in seconds."""
+    signal: tuple[str, float] | None = None
+    """The signal that warns the script, without SIG, and how many seconds before the walltime."""
     priority: int = 0
     size: str | None = None
     e_mail: str | None = None
@@ -146,6 +148,10 @@ class JobOptions:
     begin: str | None = None
     """UTC time, ``YYYY-MM-DDTHH:MM:SS.mmmZ``."""
     retries: int = 0
+    retry_delay: float = 0.0
+    """Seconds between a failure and the next try."""
+    retry_on: tuple[int, ...] = ()
+    """Exit codes that are worth another try; empty: every failure."""
     rerunnable: bool = False
     env: tuple[tuple[str, str], ...] = ()
     cwd: str | None = None
@@ -201,6 +207,18 @@ KILL_WORDS = frozenset({"User", "TimeLimit", "MemoryLimit"})
 
 
 @dataclass(frozen=True, slots=True)
+class Dependency:
+    """One job that must end first, and how."""
+
+    condition: str
+    """``afterok``, ``afterany`` or ``afternotok``."""
+    target: str
+    """The id or the name, as the info file has it."""
+    id: int | None = None
+    """The job that is meant; None while no such job is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """An accepted job, from its id on. An arriving drop is no job yet."""
 
@@ -227,6 +245,20 @@ class Job:
     """What the head of process.log tells: a lowered nb_proc, an odd address."""
     submit_token: str | None = None
     """Given by ``qm submit``, to ask for the job by before its id is known."""
+    changes: tuple[tuple[str, str], ...] = ()
+    """Keys and values that a person set beside the info file, as text; they win over it."""
+    depends: tuple[Dependency, ...] = ()
+    """``options.after``, bound to jobs."""
+    failures: int = 0
+    """Failed attempts that were tried again."""
+    not_before: str | None = None
+    """UTC time of the next try."""
+    put_back: int = 0
+    """The attempt that was last put back into the queue: its records count no more."""
+    cpus: tuple[int, ...] = ()
+    """Processors that the current attempt is pinned to; empty: to none."""
+    gpus: tuple[int, ...] = ()
+    """Indices of the GPUs that the current attempt has."""
     started: str | None = None
     outcome: Outcome | None = None
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from qm.identity import Identity
-from qm.model import Job, JobOptions, Outcome, Reason, State
+from qm.model import Dependency, Job, JobOptions, Outcome, Reason, State
 
 FORMAT = 1
 LIMIT = 1 << 20
@@ -82,7 +82,22 @@ def job_record(job: Job, claim: Claim) -> Record:
         "notes": list(job.notes),
         "submit_token": job.submit_token,
         "options": {"script": job.options.script, **options},
+        **_rare(job),
     }
+
+
+def _rare(job: Job) -> Record:
+    """What most jobs do not have, where this one has it: a claim writes little."""
+    rare = {
+        "changes": [list(change) for change in job.changes],
+        "depends": [[one.condition, one.target, one.id] for one in job.depends],
+        "failures": job.failures,
+        "not_before": job.not_before,
+        "put_back": job.put_back,
+        "cpus": list(job.cpus),
+        "gpus": list(job.gpus),
+    }
+    return {name: value for name, value in rare.items() if value}
 
 
 def job_from_record(record: Record, name: str) -> tuple[Job, Claim]:
@@ -103,10 +118,26 @@ def job_from_record(record: Record, name: str) -> tuple[Job, Claim]:
             launches=_whole(record.get("launches", 0)),
             notes=tuple(str(note) for note in record.get("notes", ())),
             submit_token=_text_or_none(record.get("submit_token")),
+            changes=_pairs(record.get("changes", [])),
+            depends=_depends(record.get("depends", [])),
+            failures=_whole(record.get("failures", 0)),
+            not_before=_text_or_none(record.get("not_before")),
+            put_back=_whole(record.get("put_back", 0)),
+            cpus=_wholes(record.get("cpus", [])),
+            gpus=_wholes(record.get("gpus", [])),
         )
         return job, Claim(str(record["boot"]), bool(record["claimed"]))
     except DAMAGE as error:
         raise RecordError(f"job.json is damaged: {error!r}") from error
+
+
+def _depends(value: object) -> tuple[Dependency, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is not a list")
+    return tuple(
+        Dependency(_text(condition), _text(target), None if job is None else _whole(job))
+        for condition, target, job in value
+    )
 
 
 def _options(record: Record) -> JobOptions:
@@ -211,6 +242,18 @@ def _texts(value: object) -> tuple[str, ...]:
     raise ValueError(f"{value!r} is not a list")
 
 
+def _wholes(value: object) -> tuple[int, ...]:
+    if isinstance(value, list):
+        return tuple(_whole(item) for item in value)
+    raise ValueError(f"{value!r} is not a list")
+
+
+def _signal(value: object) -> tuple[str, float]:
+    if isinstance(value, list) and len(value) == 2:
+        return _text(value[0]), _number(value[1])
+    raise ValueError(f"{value!r} is not a signal and its time")
+
+
 def _pairs(value: object) -> tuple[tuple[str, str], ...]:
     if isinstance(value, list):
         return tuple((_text(name), _text(text)) for name, text in value)
@@ -222,9 +265,12 @@ _BY_ANNOTATION: dict[str, Callable[[object], Any]] = {
     "str | None": _text_or_none,
     "int": _whole,
     "int | None": _none_or(_whole),
+    "float": _number,
     "float | None": _none_or(_number),
     "bool": _yes_or_no,
+    "tuple[int, ...]": _wholes,
     "tuple[str, ...]": _texts,
+    "tuple[str, float] | None": _none_or(_signal),
     "tuple[tuple[str, str], ...]": _pairs,
 }
 _OF_KIND = {f.name: _BY_ANNOTATION[str(f.type)] for f in fields(JobOptions)}

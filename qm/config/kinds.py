@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from qm.hours import HOURS_FORMS, Hours, parse_hours
 from qm.quantities import (
     DURATION_FORMS,
     LONGEST,
@@ -55,6 +56,23 @@ def choice(values: Mapping[str, T]) -> Kind[T]:
             raise ValueError(text) from None
 
     return Kind(words, words, read)
+
+
+def subset(*words: str) -> Kind[frozenset[str]]:
+    """Some of these words with commas between them, ``all`` of them, or ``none``."""
+    allowed = f"some of {', '.join(words)} with commas between them, or all, or none"
+
+    def read(text: str) -> frozenset[str]:
+        if text.lower() in ("all", "yes"):
+            return frozenset(words)
+        if text.lower() in ("none", "no"):
+            return frozenset()
+        chosen = frozenset(word.strip().lower() for word in text.split(","))
+        if not chosen <= frozenset(words):
+            raise ValueError(text)
+        return chosen
+
+    return Kind("words", allowed, read)
 
 
 def whole(at_least: int, at_most: int) -> Kind[int]:
@@ -146,6 +164,7 @@ NAMES: Kind[tuple[str, ...]] = Kind(
     "plain file names (no path, not QM's own .qm or process.log), separated by commas",
     _read_names,
 )
+HOURS: Kind[Hours] = Kind("hours", HOURS_FORMS, parse_hours)
 HOST: Kind[str] = Kind(
     "host", "a host name or an address, without http:// and without a port", _read_host
 )

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from qm.config.kinds import (
     FOLDER,
     HOST,
+    HOURS,
     MIB,
     NAMES,
     SWITCH,
@@ -25,8 +26,10 @@ from qm.config.kinds import (
     or_processors,
     or_word,
     size,
+    subset,
     whole,
 )
+from qm.hours import Hours
 
 T = TypeVar("T")
 HOUR = 3600.0
@@ -192,6 +195,51 @@ class Config:
         duration(0, DAY),
         "10 s",
         "How long a job that is told to stop may take to end by itself.",
+    )
+    reserve_after: float | None = _option(
+        "Reserve_after",
+        or_word(duration(0), "never"),
+        "10 min",
+        "When the first job of the queue has waited so long, processors, memory and GPUs are kept"
+        " for it as they become free. Where walltimes are known that is not needed: then the"
+        " others may start only if they do not delay it.",
+    )
+    brake: int = _option(
+        "Brake",
+        whole(0, 1000),
+        "5",
+        "When so many jobs of one script in a row have failed within Brake_within of their start,"
+        " the others of that script are held, with one message. 0: never.",
+    )
+    brake_within: float = _option(
+        "Brake_within", duration(0.01, DAY), "10 s", "See Brake: how soon is too soon."
+    )
+    active_hours: Hours = _option(
+        "Active_hours",
+        HOURS,
+        "always",
+        "When jobs may be started; running ones go on. always, or days and times such as"
+        ' "mon-fri 19:00-07:30, sat, sun".',
+    )
+    enforce: frozenset[str] = _option(
+        "Enforce",
+        subset("cpu", "memory", "gpu"),
+        "cpu, memory, gpu",
+        "What is kept to by force. cpu: a job runs on as many processors as it asked for, and"
+        " distinct jobs on distinct ones. memory: a job that takes more than it asked for is"
+        " stopped. gpu: a job sees only its GPUs. none: nothing, it is only counted.",
+    )
+    nice: int = _option(
+        "Nice",
+        whole(0, 19),
+        "10",
+        "How much jobs give way to the person at the desk, as the command nice has it. 0: not.",
+    )
+    idle_exit: float | None = _option(
+        "Idle_exit",
+        or_word(duration(0), "never"),
+        "never",
+        "QM ends when for so long nothing has run, waited, arrived or been held.",
     )
     empty_after: float = _option(
         "Empty_after", duration(0.01), "10 min", "A folder that stays empty for so long is refused."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from qm.control.requests import Request, take_answer, withdraw, write_request
@@ -56,11 +57,13 @@ def ask(
     *,
     timeout: float,
     grace: float | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Ask the manager and wait until it has happened; returns the answer's data.
 
-    ``timeout`` and ``grace`` are in seconds. Raises NotRunning without a
-    manager, QMError where the answer is no or does not come in time.
+    ``timeout`` and ``grace`` are in seconds; ``data`` is what else the verb needs.
+    Raises NotRunning without a manager, QMError where the answer is no or does
+    not come in time.
     """
     if not manager_runs(layout):
         raise NotRunning(f"no QM runs on {layout.root}", "`qm serve` starts one; then ask again.")
@@ -71,6 +74,7 @@ def ask(
         who=who_asks(),
         expires=time.time() + timeout,
         grace=grace,
+        data=data or {},
     )
     try:
         write_request(layout.requests, request)

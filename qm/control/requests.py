@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from qm.osops import FolderHandle
@@ -32,6 +33,8 @@ class Request:
     who: str
     expires: float
     grace: float | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """What else the verb needs: names to JSON values."""
 
 
 def write_request(folder: str, request: Request) -> None:
@@ -43,6 +46,7 @@ def write_request(folder: str, request: Request) -> None:
         "who": request.who,
         "expires": request.expires,
         "grace": request.grace,
+        "data": dict(request.data),
     }
     with FolderHandle.open(folder) as requests:
         requests.write(request.id + _SUFFIX, encode(record))
@@ -101,6 +105,7 @@ def _parse(request_id: str, record: Record) -> Request:
             who=str(record["who"])[:100],
             expires=float(record["expires"]),
             grace=None if grace is None else min(max(float(grace), 0.0), 86400.0),
+            data=_data(record.get("data")),
         )
     except DAMAGE as error:
         raise RecordError(f"a damaged request: {error!r}") from error
@@ -111,6 +116,14 @@ def _targets(value: object) -> tuple[str, ...]:
         # The text "12" is not the targets 1 and 2.
         raise ValueError(f"{value!r} is not a list")
     return tuple(str(target) for target in value)
+
+
+def _data(value: object) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} is not an object")
+    return value
 
 
 def write_answer(folder: str, request_id: str, ok: bool, data: dict[str, Any]) -> None:

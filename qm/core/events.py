@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from qm.inspection import Inspection
 from qm.jobdir import Records
@@ -238,6 +240,7 @@ class Asked:
     targets: tuple[str, ...]
     who: str
     grace: float | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,4 +186,6 @@ def _vanished_row(line: dict[str, object]) -> Row:
         cpu_seconds=float(cpu) if isinstance(cpu, int | float) else None,
         peak_memory=whole("peak_memory"),
         inode=0,
+        nb_gpu=whole("nb_gpu") or 0,
+        token=None,
     )

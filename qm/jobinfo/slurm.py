@@ -24,6 +24,7 @@ from qm.jobinfo.slurm_values import (
     slurm_bytes,
     slurm_gpus,
     slurm_nodes,
+    slurm_signal,
     slurm_walltime,
 )
 
@@ -61,6 +62,7 @@ _ALIKE: tuple[tuple[str, str, _Convert], ...] = (
     ("chdir", "cwd", _same),
     ("priority", "priority", _same),
     ("nice", "priority", negated),
+    ("signal", "signal", slurm_signal),
     ("hold", "hold", _yes),
     ("no-requeue", "rerunnable", _no),
     ("requeue", "rerunnable", _yes),

@@ -52,6 +52,11 @@ def slurm_walltime(text: str) -> str | None:
     return None if seconds is None else str(seconds)
 
 
+def slurm_signal(text: str) -> str:
+    """The ``signal`` for a ``--signal``, without the letters for whom it is: all get it."""
+    return re.sub(r"^[RB]*:", "", text)
+
+
 def slurm_bytes(text: str) -> int:
     """Bytes in a ``--mem``, where a plain number is megabytes. 0 is all that there is."""
     match = _MEMORY.fullmatch(text)

@@ -10,6 +10,17 @@ from qm.quantities import parse_duration, parse_size
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _SYSTEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+_SIGNAL = re.compile(r"([A-Za-z0-9]{1,8})(?:@([0-9]{1,6}))?", re.ASCII)
+_SIGNALS = {
+    **{name: name for name in ("HUP", "INT", "QUIT", "USR1", "USR2", "TERM", "CONT")},
+    "1": "HUP",
+    "2": "INT",
+    "3": "QUIT",
+    "10": "USR1",
+    "12": "USR2",
+    "15": "TERM",
+}
+"""Signals that a script may catch; by number as Linux numbers them."""
 _TRUE = frozenset({"yes", "true", "on", "1"})
 _FALSE = frozenset({"no", "false", "off", "0"})
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
@@ -49,6 +60,29 @@ def time_limit(text: str) -> float:
     if seconds == 0:
         raise Unusable("more than 0 seconds", "Leave the line out for a job without a limit.")
     return seconds
+
+
+def warning_signal(text: str) -> tuple[str, float] | None:
+    """A signal's name without SIG, and the seconds before the walltime at which it is sent.
+
+    The form is that of Slurm's ``--signal``: ``USR1@120``, ``SIGINT``, ``10@30``;
+    a minute before where no time is named.
+    """
+    if not text:
+        return None
+    match = _SIGNAL.fullmatch(text)
+    name = _SIGNALS.get(match[1].upper().removeprefix("SIG")) if match else None
+    if match is None or name is None:
+        raise Unusable("a signal and how many seconds before the walltime, such as USR1@60")
+    return name, float(match[2] or 60)
+
+
+def exit_codes(text: str) -> tuple[int, ...]:
+    """Exit codes from 1 to 255, with a comma or a blank between them, or none."""
+    codes = [code for code in re.split(r"[,\s]+", text) if code]
+    if not all(re.fullmatch(r"[0-9]{1,3}", code) and 1 <= int(code) <= 255 for code in codes):
+        raise Unusable("exit codes from 1 to 255 with commas between them, such as 75, 137")
+    return tuple(sorted({int(code) for code in codes}))
 
 
 def yes_or_no(text: str) -> bool:

@@ -182,7 +182,12 @@ class RequestReader(threading.Thread):
             log.info("%s asks: %s %s", request.who, request.verb, " ".join(request.targets))
             self._post(
                 ev.Asked(
-                    request.id, request.verb, request.targets, shown(request.who), request.grace
+                    request.id,
+                    request.verb,
+                    request.targets,
+                    shown(request.who),
+                    request.grace,
+                    request.data,
                 )
             )
         if len(self._known) > 10_000:

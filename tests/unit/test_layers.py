@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # New modules are added here, on the lowest line that their imports allow.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm"}),
-    frozenset({"qm.errors", "qm.identity", "qm.names", "qm.quantities", "qm.times"}),
+    frozenset({"qm.errors", "qm.hours", "qm.identity", "qm.names", "qm.quantities", "qm.times"}),
     frozenset({"qm.model", "qm.samples"}),
     frozenset({"qm.records"}),
     frozenset({"qm.osops"}),
@@ -35,6 +35,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 # What decides is pure: it gets the time as an argument, and touches nothing.
 PURE = (
     "qm.errors",
+    "qm.hours",
     "qm.identity",
     "qm.quantities",
     "qm.records",
