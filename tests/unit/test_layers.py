@@ -21,13 +21,13 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm.osops"}),
     frozenset({"qm.jobfiles", "qm.watch", "qm.shims"}),
     frozenset({"qm.config", "qm.jobinfo", "qm.jobdir", "qm.jobenv", "qm.index"})
-    | {"qm.history", "qm.statefile"},
+    | {"qm.history", "qm.progress", "qm.statefile"},
     frozenset({"qm.inspection", "qm.resources", "qm.rows", "qm.supervisor", "qm.webprocess"}),
     frozenset({"qm.policy", "qm.drops", "qm.folders"}),
     frozenset({"qm.core"}),
     frozenset({"qm.effects", "qm.systems", "qm.control"}),
     frozenset({"qm.reactor", "qm.submit", "qm.view"}),
-    frozenset({"qm.daemon", "qm.demo"}),
+    frozenset({"qm.daemon", "qm.dashboard", "qm.demo"}),
     frozenset({"qm.cli", "web"}),
     frozenset({"qm.__main__"}),
 )
@@ -41,6 +41,7 @@ PURE = (
     "qm.records",
     "qm.model",
     "qm.policy",
+    "qm.progress",
     "qm.core",
 )
 IMPURE_IMPORTS = frozenset(
