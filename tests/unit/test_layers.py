@@ -22,8 +22,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm.jobfiles", "qm.watch", "qm.shims"}),
     frozenset({"qm.config", "qm.jobinfo", "qm.jobdir", "qm.jobenv", "qm.index"})
     | {"qm.history", "qm.progress", "qm.statefile"},
-    frozenset({"qm.inspection", "qm.resources", "qm.rows", "qm.supervisor", "qm.webprocess"}),
-    frozenset({"qm.policy", "qm.drops", "qm.folders"}),
+    frozenset({"qm.inspection", "qm.resources", "qm.rows", "qm.supervisor", "qm.webprocess"})
+    | {"qm.trash"},
+    frozenset({"qm.policy", "qm.planner", "qm.drops", "qm.folders"}),
     frozenset({"qm.core"}),
     frozenset({"qm.effects", "qm.systems", "qm.control"}),
     frozenset({"qm.reactor", "qm.submit", "qm.view"}),
