@@ -41,6 +41,7 @@ PURE = (
     "qm.quantities",
     "qm.records",
     "qm.model",
+    "qm.planner",
     "qm.policy",
     "qm.progress",
     "qm.core",
