@@ -17,6 +17,10 @@ from qm.errors import QMError
 COMMANDS = {
     "init": "qm.cli.running:init",
     "serve": "qm.cli.running:serve",
+    "start": "qm.cli.background:start",
+    "stop": "qm.cli.background:stop",
+    "restart": "qm.cli.background:restart",
+    "reload": "qm.cli.background:reload",
     "status": "qm.cli.running:status",
     "submit": "qm.cli.submitting:submit",
     "check": "qm.cli.submitting:check",
@@ -29,6 +33,8 @@ COMMANDS = {
     "release": "qm.cli.acting:release",
     "rm": "qm.cli.acting:rm",
     "doctor": "qm.cli.running:doctor",
+    "service": "qm.cli.installing:service",
+    "worker": "qm.cli.background:worker",
     "demo": "qm.cli.running:demo",
 }
 """Each command's function, imported when it is called."""
@@ -79,7 +85,10 @@ def qm(ctx: click.Context, config_file: Path | None, folder: Path | None, verbos
 
 def main() -> None:
     """Run the command line of this process, and end it with the exit code."""
-    sys.exit(run(sys.argv[1:]))
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        # pythonw.exe has no streams: what is printed there is meant for nobody.
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+        sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -51,15 +51,47 @@ def _usual_config() -> Path:
 
 @click.command()
 @click.option("--no-web", is_flag=True, help="Without the web page.")
+@click.option(
+    "--idle-exit",
+    type=click.FloatRange(0, 366 * 86400),
+    metavar="SECONDS",
+    help="End when for so long nothing has run, waited or been held.",
+)
+@click.option(
+    "--log-to-file", is_flag=True, help="Write the log to QM_FOLDER/.qm/log/qm.log, not here."
+)
 @click.pass_obj
-def serve(session: Session, no_web: bool) -> int:
+def serve(session: Session, no_web: bool, idle_exit: float | None, log_to_file: bool) -> int:
     """Run QM here, until Ctrl-C.
 
-    Running jobs go on without it; the next QM collects their ends.
+    Running jobs go on without it; the next QM collects their ends. `qm start`
+    does the same in the background.
     """
     from qm.daemon import serve as run_manager
+    from qm.logfile import log_file, start_logging
 
-    return run_manager(session.config, web=not no_web)
+    file = log_file(session.layout.own) if log_to_file else None
+    start_logging(debug=session.config.debug, file=file)
+    idle = {} if idle_exit is None else {"idle_exit": idle_exit}
+    try:
+        return run_manager(session.config, web=not no_web, **idle)
+    except Exception as error:
+        # On the terminal the error is told anyway.
+        if log_to_file:
+            _log_the_end(error)
+        raise
+
+
+def _log_the_end(error: Exception) -> None:
+    import logging
+
+    from qm.errors import QMError
+
+    log = logging.getLogger("qm")
+    if isinstance(error, QMError):
+        log.error("QM ends: %s. %s", error.message, error.hint)
+    else:
+        log.critical("QM ends by a mistake of its own", exc_info=error)
 
 
 @click.command()

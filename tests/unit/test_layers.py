@@ -19,14 +19,14 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm.model", "qm.samples"}),
     frozenset({"qm.records"}),
     frozenset({"qm.osops"}),
-    frozenset({"qm.jobfiles", "qm.watch", "qm.shims"}),
+    frozenset({"qm.jobfiles", "qm.logfile", "qm.watch", "qm.shims"}),
     frozenset({"qm.config", "qm.jobinfo", "qm.jobdir", "qm.jobenv", "qm.index"})
     | {"qm.history", "qm.progress", "qm.statefile"},
     frozenset({"qm.inspection", "qm.resources", "qm.rows", "qm.supervisor", "qm.webprocess"})
     | {"qm.trash"},
     frozenset({"qm.policy", "qm.planner", "qm.drops", "qm.folders"}),
     frozenset({"qm.core"}),
-    frozenset({"qm.effects", "qm.systems", "qm.control"}),
+    frozenset({"qm.effects", "qm.systems", "qm.control", "qm.service"}),
     frozenset({"qm.reactor", "qm.submit", "qm.view"}),
     frozenset({"qm.daemon", "qm.dashboard", "qm.demo"}),
     frozenset({"qm.cli", "web"}),
