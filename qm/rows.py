@@ -25,7 +25,7 @@ def row_from_records(
     job_as_it_stands = _ended(job, records) if records.ended else _open(job, records, place)
     if job_as_it_stands is None or (records.ended and place is Place.WAITING):
         return None
-    return replace(row_of(job_as_it_stands), place=place.value)
+    return row_of(job_as_it_stands)._replace(place=place.value)
 
 
 def _ended(job: Job, records: Records) -> Job:

@@ -1,8 +1,4 @@
-"""The index: a view of folders and records in SQLite, for quick answers.
-
-It may be deleted at any moment; the manager notices and makes it anew. Rows
-of ended jobs are committed before their folders appear in their last place.
-"""
+"""The manager's side of the index: collects rows, writes them together, mends the file."""
 
 from __future__ import annotations
 
@@ -10,127 +6,25 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
-from urllib.parse import quote
 
-from qm.model import PLACE_OF, Job, Place
+from qm.index.rows import BUSY_MS, COLUMNS, LARGEST, SCHEMA, VERSION, ArrivalRow, Row, as_text
+from qm.model import Place
 
-_VERSION = 2
-_BUSY_MS = 5000
-_LARGEST = (1 << 63) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What the index knows of one job."""
-
-    id: int
-    name: str
-    state: str
-    reason: str | None
-    exit_code: int | None
-    signal: str | None
-    nb_proc: int
-    priority: int
-    owner: str
-    info: str | None
-    submitted: str
-    started: str | None
-    ended: str | None
-    place: str | None
-    """The folder it lies in; None for a job whose folder a person took away."""
-    arrival: int
-    attempt: int
-    mem: int | None
-    walltime: float | None
-    cpu_seconds: float | None
-    peak_memory: int | None
-    inode: int
-    nb_gpu: int
-    token: str | None
-    """Of the current attempt: its processes carry it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArrivalRow:
-    """An entry of QM_qJobs that is no job yet."""
-
-    name: str
-    reason: str
-    since: str
-
-
-_COLUMNS = [f.name for f in fields(Row)]
 _INSERT = (
-    f"INSERT OR REPLACE INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+    f"INSERT OR REPLACE INTO jobs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 )
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    id INTEGER PRIMARY KEY, name TEXT, state TEXT, reason TEXT, exit_code INTEGER, signal TEXT,
-    nb_proc INTEGER, priority INTEGER, owner TEXT, info TEXT, submitted TEXT, started TEXT,
-    ended TEXT, place TEXT, arrival INTEGER, attempt INTEGER, mem INTEGER, walltime REAL,
-    cpu_seconds REAL, peak_memory INTEGER, inode INTEGER, nb_gpu INTEGER, token TEXT
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS jobs_by_name ON jobs (name);
-CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (ended);
-CREATE INDEX IF NOT EXISTS jobs_open ON jobs (state) WHERE ended IS NULL;
-CREATE TABLE IF NOT EXISTS arrivals (name TEXT PRIMARY KEY, reason TEXT, since TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-"""
-
-
-def row_of(job: Job, *, vanished: bool = False) -> Row:
-    """The row of a job, in the folder that its state belongs in."""
-    outcome = job.outcome
-    return Row(
-        id=job.id,
-        name=_text(job.name),
-        state=str(job.state),
-        reason=None if job.reason is None else str(job.reason),
-        exit_code=None if outcome is None else outcome.exit_code,
-        signal=None if outcome is None else outcome.signal,
-        nb_proc=job.options.nb_proc,
-        priority=job.options.priority,
-        owner=job.owner,
-        info=job.options.info,
-        submitted=job.submitted,
-        started=job.started,
-        ended=None if outcome is None else outcome.ended,
-        place=None if vanished else PLACE_OF[job.state].value,
-        arrival=job.arrival,
-        attempt=job.attempt,
-        mem=job.options.mem,
-        walltime=job.options.walltime,
-        cpu_seconds=None if outcome is None else outcome.cpu_seconds,
-        peak_memory=None if outcome is None else outcome.peak_memory,
-        inode=job.identity.inode,
-        nb_gpu=job.options.nb_gpu,
-        token=job.token,
-    )
-
-
-def _text(text: str) -> str:
-    """SQLite keeps UTF-8 only: undecodable bytes of names are kept as ``\\xXX`` escapes."""
-    if text.isascii():
-        return text
-    try:
-        raw = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raw = text.encode("utf-8", "backslashreplace")
-    return raw.decode("utf-8", "backslashreplace")
 
 
 def _storable(row: Row) -> list[object]:
     """A row as SQLite can keep it: a name with odd bytes may stand in a reason as well."""
-    return [_value(value) for value in astuple(row)]
+    return [_value(value) for value in row]
 
 
 def _value(value: object) -> object:
     if isinstance(value, str):
-        return _text(value)
+        return as_text(value)
     if isinstance(value, int):
-        return max(-_LARGEST, min(value, _LARGEST))
+        return max(-LARGEST, min(value, LARGEST))
     return value
 
 
@@ -167,17 +61,17 @@ class Index:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+            self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
         )
         try:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in (0, _VERSION):
+            if version not in (0, VERSION):
                 raise sqlite3.DatabaseError(f"an index of version {version}")
             connection.execute("PRAGMA journal_mode=WAL")
             # A view that can be made anew: nothing of it needs to be synced.
             connection.execute("PRAGMA synchronous=OFF")
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version={_VERSION}")
+            connection.executescript(SCHEMA)
+            connection.execute(f"PRAGMA user_version={VERSION}")
             connection.execute("SELECT id FROM jobs LIMIT 1").fetchall()
         except sqlite3.Error:
             connection.close()
@@ -239,7 +133,7 @@ class Index:
                 self._write_arrivals(connection)
                 connection.executemany(
                     "INSERT OR REPLACE INTO facts VALUES (?, ?)",
-                    [(name, _text(value)) for name, value in self._facts.items()],
+                    [(name, as_text(value)) for name, value in self._facts.items()],
                 )
                 connection.execute("COMMIT")
             except BaseException:
@@ -250,8 +144,10 @@ class Index:
             self._rows, self._gone, self._arrivals, self._facts = {}, set(), {}, {}
 
     def _write_arrivals(self, connection: sqlite3.Connection) -> None:
-        shown = [(_text(r.name), _text(r.reason), r.since) for r in self._arrivals.values() if r]
-        hidden = [(_text(name),) for name, row in self._arrivals.items() if row is None]
+        shown = [
+            (as_text(r.name), as_text(r.reason), r.since) for r in self._arrivals.values() if r
+        ]
+        hidden = [(as_text(name),) for name, row in self._arrivals.items() if row is None]
         connection.executemany("INSERT OR REPLACE INTO arrivals VALUES (?, ?, ?)", shown)
         connection.executemany("DELETE FROM arrivals WHERE name=?", hidden)
 
@@ -304,58 +200,3 @@ def remove_index(path: str) -> None:
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + suffix)
-
-
-class IndexReader:
-    """Everybody else's side: reads, never writes."""
-
-    def __init__(self, path: str) -> None:
-        """Open an index that is there; sqlite3.Error where it cannot be read."""
-        uri = f"file:{quote(path)}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_MS / 1000)
-        try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version != _VERSION:
-                raise sqlite3.DatabaseError(f"an index of version {version}")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        self._connection = connection
-
-    def rows(self, where: str = "1", arguments: Iterable[object] = (), tail: str = "") -> list[Row]:
-        """Rows for which the SQL condition ``where`` holds."""
-        query = f"SELECT {', '.join(_COLUMNS)} FROM jobs WHERE {where} {tail}"
-        return [Row(*values) for values in self._connection.execute(query, tuple(arguments))]
-
-    def waiting_and_running(self) -> list[Row]:
-        """All jobs that have not ended."""
-        return self.rows("ended IS NULL")
-
-    def ended_since(self, moment: str) -> list[Row]:
-        """Jobs that ended at this UTC time or later."""
-        return self.rows("ended >= ?", (moment,))
-
-    def arrivals(self) -> list[ArrivalRow]:
-        """What is in QM_qJobs and no job yet."""
-        query = "SELECT name, reason, since FROM arrivals"
-        return [ArrivalRow(*values) for values in self._connection.execute(query)]
-
-    def fact(self, name: str) -> str | None:
-        """Something about the manager: ``capacity``, ``blocking``, ``obstacle``, …"""
-        query = "SELECT value FROM facts WHERE name=?"
-        found = self._connection.execute(query, (name,)).fetchone()
-        return None if found is None else str(found[0])
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
-
-
-@contextlib.contextmanager
-def reading(path: str) -> Iterator[IndexReader]:
-    """The index at ``path`` for reading; sqlite3.Error where it cannot be read."""
-    reader = IndexReader(path)
-    try:
-        yield reader
-    finally:
-        reader.close()
