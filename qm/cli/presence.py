@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from qm.control.client import manager_runs, manager_says
 from qm.folders.layout import Layout
-from qm.index import reading
-from qm.view.by_index import facts_of
 
 _LOOKS = 4
 _PAUSE = 0.02
@@ -46,6 +44,9 @@ def holder(layout: Layout) -> Holder | None:
 
 def serves(layout: Layout) -> Holder | None:
     """The manager that has read its folders and takes requests; None where there is none yet."""
+    from qm.index import reading
+    from qm.view.by_index import facts_of
+
     if not manager_runs(layout):
         return None
     said = manager_says(layout)
