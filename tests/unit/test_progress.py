@@ -38,7 +38,7 @@ def test_what_programs_print_of_their_progress_is_understood(
 ) -> None:
     found = read_progress(log)
     assert found is not None
-    assert (found.fraction, found.text) == (pytest.approx(fraction), text)
+    assert found.fraction == pytest.approx(fraction) and found.text == text
     assert read_progress(log.encode()) == found
 
 
