@@ -1,167 +1,170 @@
-"""The commands that change what jobs do: kill, hold, release, rm."""
+"""The commands for the way of a job: kill, hold, release, rerun, rm."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from qm.cli.output import print_json, say, tell
+from qm.cli.asking import PATIENCE, ask_each, for_each, who
+from qm.cli.selecting import ENDED, OPEN, Selection, chosen, selection_options
 from qm.cli.session import Session
+from qm.model import State
 
-_TIMEOUT = 30.0
-"""Seconds for what the manager does at once."""
+_REASON = click.option("--reason", metavar="TEXT", help="Why, for whoever asks `qm why`.")
 
 
 @click.command()
-@click.argument("jobs", metavar="JOB...", nargs=-1, required=True)
+@click.argument("jobs", metavar="JOB...", nargs=-1)
 @click.option(
     "--grace",
     type=click.FloatRange(0, 86400),
     metavar="SECONDS",
     help="How long they may take to end by themselves; by default Kill_grace, 10 s.",
 )
+@selection_options
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
 @click.pass_obj
-def kill(session: Session, jobs: Sequence[str], grace: float | None, as_json: bool) -> int:
+def kill(
+    session: Session,
+    jobs: Sequence[str],
+    grace: float | None,
+    selection: Selection,
+    as_json: bool,
+) -> int:
     """Stop running jobs, and cancel waiting ones.
 
     Each JOB is an id or a folder's name. The answer means that it has happened:
-    the job and all of its processes are gone.
+    the job and all of its processes are gone. A suspended job is killed as well.
     """
     from qm.cli.stopping import stop
     from qm.view import target_of
 
+    meant = chosen(session, jobs, selection, "kill", OPEN)
     layout, usual = session.layout, session.config.kill_grace
-    return _for_each(
-        jobs, lambda job: stop(layout, target_of(job), grace, usual), _killed, as_json=as_json
+    return for_each(
+        meant, lambda job: stop(layout, target_of(job), grace, usual), _killed, as_json=as_json
     )
 
 
 def _killed(answer: dict[str, Any]) -> str:
-    who = _who(answer)
+    job = who(answer)
     if answer["state"] == "KILLED":
-        return f"Killed {who}"
+        return f"Killed {job}"
     if answer["state"] == "CANCELLED":
-        return f"Cancelled {who}"
+        return f"Cancelled {job}"
     from qm.errors import QMError
 
-    raise QMError(f"{who} had ended already: {answer['state']}")
+    raise QMError(f"{job} had ended already: {answer['state']}")
 
 
 @click.command()
-@click.argument("jobs", metavar="JOB...", nargs=-1, required=True)
+@click.argument("jobs", metavar="JOB...", nargs=-1)
+@_REASON
+@selection_options
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
 @click.pass_obj
-def hold(session: Session, jobs: Sequence[str], as_json: bool) -> int:
-    """Keep waiting jobs from starting, until they are released."""
-    return _ask_each(session, "hold", jobs, "Held", as_json)
+def hold(
+    session: Session,
+    jobs: Sequence[str],
+    reason: str | None,
+    selection: Selection,
+    as_json: bool,
+) -> int:
+    """Keep waiting jobs from starting.
+
+    They wait until `qm release`. What runs is suspended instead: `qm suspend`.
+    """
+    meant = chosen(session, jobs, selection, "hold", frozenset({State.QUEUED}))
+    return _ask_with_reason(session, "hold", meant, "Held", reason, as_json)
 
 
 @click.command()
-@click.argument("jobs", metavar="JOB...", nargs=-1, required=True)
+@click.argument("jobs", metavar="JOB...", nargs=-1)
+@_REASON
+@selection_options
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
 @click.pass_obj
-def release(session: Session, jobs: Sequence[str], as_json: bool) -> int:
+def release(
+    session: Session,
+    jobs: Sequence[str],
+    reason: str | None,
+    selection: Selection,
+    as_json: bool,
+) -> int:
     """Let held jobs start again."""
-    return _ask_each(session, "release", jobs, "Released", as_json)
+    meant = chosen(session, jobs, selection, "release", frozenset({State.HELD}))
+    return _ask_with_reason(session, "release", meant, "Released", reason, as_json)
+
+
+def _ask_with_reason(
+    session: Session, verb: str, jobs: Sequence[str], done: str, reason: str | None, as_json: bool
+) -> int:
+    data = {} if reason is None else {"reason": reason}
+    return ask_each(
+        session, verb, jobs, lambda answer: f"{done} {who(answer)}", as_json=as_json, data=data
+    )
 
 
 @click.command()
-@click.argument("jobs", metavar="JOB...", nargs=-1, required=True)
+@click.argument("jobs", metavar="JOB...", nargs=-1)
+@click.option("--hold", "held", is_flag=True, help="Let them wait until `qm release`.")
+@selection_options
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
 @click.pass_obj
-def rm(session: Session, jobs: Sequence[str], as_json: bool) -> int:
-    """Move ended jobs to the trash.
+def rerun(
+    session: Session,
+    jobs: Sequence[str],
+    held: bool,
+    selection: Selection,
+    as_json: bool,
+) -> int:
+    """Queue ended jobs again.
 
-    It is QM_FOLDER/.qm/trash, and only you empty it.
+    Each keeps its id and its folder; the records and the log of the attempt that
+    has ended are kept in .qm/attempt-N of its folder.
     """
     from qm.control.client import ask
     from qm.view import target_of
 
-    def remove(job: str) -> dict[str, Any]:
-        answer = ask(session.layout, "rm", (target_of(job),), timeout=_TIMEOUT)
-        removed: dict[str, Any] = answer["removed"][0]
-        return removed
+    meant = chosen(session, jobs, selection, "rerun", ENDED)
 
-    return _for_each(jobs, remove, lambda answer: f"Removed {_who(answer)}", as_json=as_json)
+    def again(job: str) -> dict[str, Any]:
+        target = (target_of(job),)
+        answer = ask(session.layout, "rerun", target, timeout=PATIENCE, data={"hold": held})
+        if held and answer["state"] != State.HELD:
+            return ask(session.layout, "hold", (str(answer["id"]),), timeout=PATIENCE)
+        return answer
+
+    return for_each(meant, again, _queued_again, as_json=as_json)
 
 
-def _ask_each(session: Session, verb: str, jobs: Sequence[str], done: str, as_json: bool) -> int:
+def _queued_again(answer: dict[str, Any]) -> str:
+    if answer["state"] == State.HELD:
+        return f"Queued {who(answer)} again, held; `qm release {answer['id']}` lets it start"
+    return f"Queued {who(answer)} again"
+
+
+@click.command()
+@click.argument("jobs", metavar="JOB...", nargs=-1)
+@selection_options
+@click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
+@click.pass_obj
+def rm(session: Session, jobs: Sequence[str], selection: Selection, as_json: bool) -> int:
+    """Move ended jobs to the trash.
+
+    It is QM_FOLDER/.qm/trash. `qm restore` takes them out again, and only
+    `qm purge --trash` empties it.
+    """
     from qm.control.client import ask
     from qm.view import target_of
 
-    return _for_each(
-        jobs,
-        lambda job: ask(session.layout, verb, (target_of(job),), timeout=_TIMEOUT),
-        lambda answer: f"{done} {_who(answer)}",
-        as_json=as_json,
-    )
+    meant = chosen(session, jobs, selection, "remove", ENDED)
 
+    def remove(job: str) -> dict[str, Any]:
+        answer = ask(session.layout, "rm", (target_of(job),), timeout=PATIENCE)
+        removed: dict[str, Any] = answer["removed"][0]
+        return removed
 
-def _who(answer: dict[str, Any]) -> str:
-    from qm.cli.sentences import job_text
-    from qm.names import shown
-
-    if answer.get("id") is None:
-        return shown(str(answer["name"]))
-    return job_text(int(answer["id"]), str(answer["name"]))
-
-
-def _for_each(
-    jobs: Sequence[str],
-    request: Callable[[str], dict[str, Any]],
-    sentence: Callable[[dict[str, Any]], str],
-    *,
-    as_json: bool,
-) -> int:
-    """Ask for all of them at once, and tell in their order; the exit code is the worst one."""
-    from qm.errors import QMError
-
-    code, answers = 0, []
-    for outcome in _at_once(jobs, request):
-        try:
-            answer = outcome()
-            text = sentence(answer)
-        except QMError as error:
-            tell(f"qm: {error}")
-            code = max(code, error.exit_code)
-            continue
-        answers.append(answer)
-        if not as_json:
-            say(text)
-    if as_json:
-        print_json(answers)
-    return code
-
-
-def _at_once(
-    jobs: Sequence[str], request: Callable[[str], dict[str, Any]]
-) -> list[Callable[[], dict[str, Any]]]:
-    """Start every request; each of the results waits for its own, and raises its error."""
-    return [_started(request, job) for job in dict.fromkeys(jobs)]
-
-
-def _started(request: Callable[[str], dict[str, Any]], job: str) -> Callable[[], dict[str, Any]]:
-    answers: list[dict[str, Any]] = []
-    errors: list[Exception] = []
-
-    def work() -> None:
-        try:
-            answers.append(request(job))
-        except Exception as error:
-            errors.append(error)
-
-    # A daemon: Ctrl-C ends the command, whatever is still being asked.
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-
-    def outcome() -> dict[str, Any]:
-        thread.join()
-        if errors:
-            raise errors[0]
-        return answers[0]
-
-    return outcome
+    return for_each(meant, remove, lambda answer: f"Removed {who(answer)}", as_json=as_json)

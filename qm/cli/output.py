@@ -12,7 +12,7 @@ from qm.model import State
 if TYPE_CHECKING:
     from rich.table import Table
 
-_STYLE = {
+_STYLE: dict[str, str] = {
     State.ARRIVING: "cyan",
     State.QUEUED: "cyan",
     State.HELD: "yellow",
@@ -91,7 +91,7 @@ def rich_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     for row in rows:
         table.add_row(
             *(
-                Text(cell, style=_STYLE[State(cell)] if head == "STATE" else "")
+                Text(cell, style=_STYLE.get(cell, "") if head == "STATE" else "")
                 for head, cell in zip(heads, row, strict=True)
             )
         )
