@@ -11,15 +11,15 @@ from qm.planner.jobs import Needs, Order
 Entry = tuple[Order, float]
 """A job's place, and its walltime in seconds; ``inf`` where that is unknown."""
 
-_BLOCK = 128
+_BLOCK = 16
+"""Small: a block with a short job in it is searched one by one."""
 _last = itemgetter(-1)
 
 
 class Group:
     """Jobs in order, in blocks that each know their shortest walltime.
 
-    So a search for a short job skips whole blocks: a hundred thousand jobs of
-    as many walltimes cost some hundred comparisons.
+    So a search for a short job skips whole blocks, however many walltimes there are.
     """
 
     __slots__ = ("_blocks", "_shortest", "demand", "needs")
@@ -46,8 +46,9 @@ class Group:
                 return None
             if shortest > limit:
                 continue
-            found = next(order for order, walltime in block if walltime <= limit)
-            return found if before is None or found < before else None
+            for order, walltime in block:
+                if walltime <= limit:
+                    return order if before is None or order < before else None
         return None
 
     def add(self, entry: Entry) -> None:
