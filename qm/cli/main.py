@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from qm import __version__
+from qm.cli.commands import LazyGroup
 from qm.cli.session import Session
 from qm.errors import QMError
 
@@ -31,35 +31,51 @@ COMMANDS = {
     "kill": "qm.cli.acting:kill",
     "hold": "qm.cli.acting:hold",
     "release": "qm.cli.acting:release",
+    "rerun": "qm.cli.acting:rerun",
+    "suspend": "qm.cli.steering:suspend",
+    "resume": "qm.cli.steering:resume",
+    "set": "qm.cli.changing:set_keys",
+    "priority": "qm.cli.changing:priority",
+    "drain": "qm.cli.steering:drain",
+    "limit": "qm.cli.steering:limit",
     "rm": "qm.cli.acting:rm",
+    "restore": "qm.cli.restoring:restore",
+    "purge": "qm.cli.purging:purge",
+    "clean": "qm.cli.cleaning:clean",
     "doctor": "qm.cli.running:doctor",
     "service": "qm.cli.installing:service",
     "worker": "qm.cli.background:worker",
     "demo": "qm.cli.running:demo",
+    "help": "qm.cli.commands:help_command",
+    "qsub": "qm.cli.aliases:qsub",
+    "qdel": "qm.cli.aliases:qdel",
+    "qhold": "qm.cli.aliases:qhold",
+    "qrls": "qm.cli.aliases:qrls",
+    "task": "qm.cli.task:task",
 }
 """Each command's function, imported when it is called."""
+
+SECTIONS = {
+    "Jobs": ("submit", "check", "kill", "rerun", "rm", "restore", "purge"),
+    "Looking": ("list", "show", "why", "logs", "wait", "history", "stats", "dashboard"),
+    "Steering": ("hold", "release", "suspend", "resume", "set", "priority", "drain", "limit"),
+    "QM itself": (
+        *("init", "serve", "start", "stop", "restart", "reload", "status", "service"),
+        *("doctor", "clean", "demo", "completion", "help"),
+    ),
+    "Other names": ("qsub", "qstat", "qdel", "qhold", "qrls", "task", "worker"),
+}
+"""The commands as `qm --help` shows them; one that is in none stands under More."""
 
 _INTERRUPTED = 130
 
 
-class Commands(click.Group):
-    """The commands of the table above, in its order."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The one of this name; its module is imported now."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, function = COMMANDS[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), function)
-        assert isinstance(command, click.Command)
-        return command
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--config",
     "config_file",
@@ -79,6 +95,8 @@ class Commands(click.Group):
 def qm(ctx: click.Context, config_file: Path | None, folder: Path | None, verbose: bool) -> None:
     """QM runs jobs that are folders: copy one into QM_qJobs, and find it in QM_dJobs
     when it has run. These commands look at the queue and do what folders cannot.
+
+    `qm help COMMAND` explains one of them.
     """
     ctx.obj = Session(config_file, folder)
 
