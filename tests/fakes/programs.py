@@ -30,6 +30,13 @@ class Programs:
         self._rules.setdefault(name, []).insert(0, rule)
         self._write(name)
 
+    def does(self, call: str, shell: str) -> None:
+        """Let the call carry out a line of the shell, and succeed."""
+        name, _, arguments = call.partition(" ")
+        rule = f'[ "$*" = {shlex.quote(arguments)} ] && {{ {shell}\n exit 0; }}'
+        self._rules.setdefault(name, []).insert(0, rule)
+        self._write(name)
+
     def calls(self) -> list[str]:
         """Every call so far, in order."""
         return self._calls.read_text(encoding="utf-8").splitlines() if self._calls.exists() else []
