@@ -88,6 +88,7 @@ def ask(
     except BaseException:
         withdraw(layout.requests, request.id)
         raise
+    answer.pop("format", None)  # Of the file, not of what it says.
     if not answer.pop("ok", False):
         raise QMError(str(answer.get("error", "the manager said no")), str(answer.get("hint", "")))
     return answer
