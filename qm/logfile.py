@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from types import TracebackType
 
@@ -46,6 +47,8 @@ def start_logging(*, debug: bool, file: str | None = None) -> None:
     Raises QMError where the file cannot be written.
     """
     handler = logging.StreamHandler(sys.stderr) if file is None else _open(file)
+    if file is not None:
+        _speak_utf8()
     handler.setFormatter(logging.Formatter(_FORMAT))
     logging.basicConfig(level=_level(debug=debug), handlers=[handler])
     logging.captureWarnings(True)
@@ -69,6 +72,13 @@ def current_log_file() -> str | None:
 
 def _level(*, debug: bool) -> int:
     return logging.DEBUG if debug else logging.INFO
+
+
+def _speak_utf8() -> None:
+    """What is said past the log lies in a file as well, and is read as the log is."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
 
 
 def _open(file: str) -> LogFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import site
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,6 @@ def _boot() -> tuple[str, ...]:
 
 
 def _is_installed(root: Path) -> bool:
-    """Whether Python finds QM from everywhere: not by the current folder or a variable only."""
-    here = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    lasting = sys.path[1:] if not sys.flags.safe_path else sys.path
-    return any(Path(entry) == root for entry in lasting if entry and entry not in here)
+    """Whether Python finds QM from everywhere: not by a folder that this start has named."""
+    places = [*site.getsitepackages(), site.getusersitepackages()]
+    return any(Path(place).resolve() == root for place in places)

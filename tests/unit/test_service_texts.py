@@ -282,3 +282,16 @@ def test_where_nothing_is_installed_no_service_is_found(tmp_path: Path) -> None:
     program = with_folder(str(tmp_path))
     for system in SYSTEMS:
         assert installed_for(program, system) is None
+
+
+def test_what_was_started_so_starts_others_in_the_same_way(tmp_path: Path) -> None:
+    program = this_program(Config(folder=tmp_path))
+    ask = "from qm.config import Config; from qm.service.program import this_program as t;"
+    ask += f"print(t(Config()).boot == {program.boot!r})"
+    boot = [word.replace("from qm.cli import main; main()", ask) for word in program.boot]
+    if boot == list(program.boot):
+        boot = ["-P", "-c", ask]
+    said = subprocess.run(
+        [sys.executable, *boot], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert said.stdout == "True\n", said.stderr
