@@ -28,14 +28,9 @@ if sys.platform == "win32":
         sync_folder,
         write_all,
     )
-    from qm.osops.windows_process import (
-        Orders,
-        ScriptProcess,
-        boot_id,
-        signal_name,
-        stand_alone,
-        wait_for_end,
-    )
+    from qm.osops.windows_host import boot_id, signal_name, wait_for_end
+    from qm.osops.windows_orders import Orders
+    from qm.osops.windows_process import ScriptProcess, stand_alone
 else:
     from qm.osops.posix_files import (
         FolderHandle,
@@ -48,14 +43,9 @@ else:
         sync_folder,
         write_all,
     )
-    from qm.osops.posix_process import (
-        Orders,
-        ScriptProcess,
-        boot_id,
-        signal_name,
-        stand_alone,
-        wait_for_end,
-    )
+    from qm.osops.posix_host import boot_id, signal_name, wait_for_end
+    from qm.osops.posix_orders import Orders
+    from qm.osops.posix_process import ScriptProcess, stand_alone
 
 __all__ = [
     "TOKEN_VARIABLE",

@@ -8,13 +8,24 @@ assert sys.platform != "win32"
 
 import ctypes
 import os
-import select
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from qm.osops.posix_files import FolderHandle
-from qm.osops.tree import carriers, descendants, end_processes, memory_and_cpu
+from qm.osops.posix_host import signal_name, signal_number
+from qm.osops.posix_spawning import spawn_lowered
+from qm.osops.tree import (
+    carriers,
+    descendants,
+    end_processes,
+    is_halted,
+    memory_of,
+    signal_processes,
+)
+
+if sys.platform == "linux":
+    from qm.osops import posix_procfs
 
 _RESET = [
     signal.SIGPIPE,
@@ -27,6 +38,10 @@ _RESET = [
     signal.SIGCHLD,
 ]
 _PR_SET_CHILD_SUBREAPER = 36
+_LOOK_ROUND_EVERY = 0.5
+"""Seconds for which the processes that were found last are taken for the tree, when measuring."""
+_STOP_PATIENCE = 1.0
+_STOP_ROUND = 0.002
 
 
 def stand_alone() -> None:
@@ -43,47 +58,10 @@ def stand_alone() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-class Orders:
-    """Lines that the manager sends on standard input, and a wake when a child ends."""
-
-    def __init__(self) -> None:
-        self.closed = False
-        self._buffer = b""
-        self._child_read, child_write = os.pipe()
-        os.set_blocking(self._child_read, False)
-        os.set_blocking(child_write, False)
-        # With a handler set, the wakeup descriptor gets a byte for each SIGCHLD.
-        signal.signal(signal.SIGCHLD, _ignore_signal)
-        signal.set_wakeup_fd(child_write, warn_on_full_buffer=False)
-        self._poll = select.poll()
-        self._poll.register(0, select.POLLIN)
-        self._poll.register(self._child_read, select.POLLIN)
-
-    def wait(self, timeout: float | None) -> list[bytes]:
-        """Complete lines that came, none after ``timeout`` seconds or when a child ended."""
-        wait_ms = None if timeout is None else max(0, int(timeout * 1000 + 0.999))
-        lines: list[bytes] = []
-        for fd, _ in self._poll.poll(wait_ms):
-            if fd == self._child_read:
-                os.read(fd, 512)
-                continue
-            data = os.read(0, 65536)
-            if not data:
-                self.closed = True
-                self._poll.unregister(0)
-                continue
-            *lines, self._buffer = (self._buffer + data).split(b"\n")
-        return lines
-
-
-def _ignore_signal(number: int, frame: object) -> None:
-    pass
-
-
 class ScriptProcess:
     """A job's script and everything that it started."""
 
-    def __init__(self, pid: int, token: str) -> None:
+    def __init__(self, pid: int, token: str, nice: int = 0) -> None:
         self.pid = pid
         self.token = token
         self.exit_code: int | None = None
@@ -92,6 +70,11 @@ class ScriptProcess:
         self.peak_memory = 0
         self.ended = False
         self._no_children = False
+        self._suspended = False
+        self._nice = nice
+        self._lowered: set[int] = set()
+        self._measured: list[int] = []
+        self._looked_round = float("-inf")
 
     @classmethod
     def start(
@@ -103,8 +86,15 @@ class ScriptProcess:
         stdout: int,
         stderr: int,
         token: str,
+        *,
+        cpus: Sequence[int] | None = None,
+        nice: int = 0,
     ) -> ScriptProcess:
         """Run ``command`` by /bin/sh in the folder (or in ``cwd``); OSError where it cannot start.
+
+        It and all that it starts stay on the processors ``cpus`` (Linux), at
+        the nice value ``nice`` or that of this process, whichever is higher.
+        A system that refuses either runs the command without.
 
         posix_spawn knows no working directory, so this process changes its
         own for the moment: it has one thread, and the folder may be renamed
@@ -119,18 +109,22 @@ class ScriptProcess:
                 (os.POSIX_SPAWN_DUP2, stdout, 1),
                 (os.POSIX_SPAWN_DUP2, stderr, 2),
             ]
-            pid = os.posix_spawn(
-                "/bin/sh",
-                ["sh", "-c", command],
-                env,
-                file_actions=files,
-                setsid=True,
-                setsigmask=[],
-                setsigdef=_RESET,
-            )
+
+            def spawn() -> int:
+                return os.posix_spawn(
+                    "/bin/sh",
+                    ["sh", "-c", command],
+                    env,
+                    file_actions=files,
+                    setsid=True,
+                    setsigmask=[],
+                    setsigdef=_RESET,
+                )
+
+            pid = spawn_lowered(spawn, cpus, nice)
         finally:
             os.chdir("/")
-        return cls(pid, token)
+        return cls(pid, token, nice)
 
     def poll(self) -> bool:
         """Collect children that ended; True once the script itself has."""
@@ -155,10 +149,22 @@ class ScriptProcess:
                     self.signal = signal_name(-code)
         return self.ended
 
-    def sample(self) -> None:
-        """Look at the memory of the whole tree now; keeps the highest."""
-        memory, _ = memory_and_cpu(self._tree())
+    def sample(self, limit: int | None = None) -> int:
+        """Look at the memory of the whole tree now: its bytes; the highest are kept as peak.
+
+        Shared pages count for each process, unless that makes more than
+        ``limit``: then Linux is asked to count each once.
+        """
+        now = time.monotonic()
+        if now >= self._looked_round + _LOOK_ROUND_EVERY:
+            self._looked_round = now
+            self._measured = self._quick_tree()
+            self._lower_new_sessions()
+        memory = memory_of(self._measured)
+        if sys.platform == "linux" and limit is not None and memory > limit:
+            memory = sum(map(posix_procfs.proportional, self._measured))
         self.peak_memory = max(self.peak_memory, memory)
+        return memory
 
     def survivors(self) -> list[int]:
         """Processes of the job that are left, as far as cheap looks tell."""
@@ -171,14 +177,56 @@ class ScriptProcess:
             return []
         return self._tree()
 
+    def warn(self, name: str) -> None:
+        """Send the signal of this name to the processes of the job; unknown ones are not sent.
+
+        On Linux those that have no handler for it, and do not wait for it, are
+        spared: a warning would end them, the shell around the program first.
+        """
+        number = signal_number(name)
+        if number is None:
+            return
+        pids = self._tree()
+        if sys.platform == "linux":
+            pids = [pid for pid in pids if posix_procfs.handles(pid, number)]
+        signal_processes(pids, number)
+
+    def suspend(self) -> None:
+        """Stop the whole tree where it stands.
+
+        A process may start another while it is being stopped: this looks
+        again until all that it finds stand still. Parents are stopped before
+        their children, so that no shell sees a child stop and goes on.
+        """
+        self._suspended = True
+        until = time.monotonic() + _STOP_PATIENCE
+        stopped: set[int] = set()
+        while True:
+            tree = self._tree()
+            signal_processes((pid for pid in tree if pid not in stopped), signal.SIGSTOP)
+            if stopped.issuperset(tree) and all(map(is_halted, tree)):
+                return
+            stopped.update(tree)
+            if time.monotonic() > until:
+                return
+            time.sleep(_STOP_ROUND)
+
+    def resume(self) -> None:
+        """Let the whole tree go on, children before their parents, as :meth:`suspend` has it."""
+        self._suspended = False
+        signal_processes(reversed(self._tree()), signal.SIGCONT)
+
     def ask_to_end(self) -> None:
         """SIGTERM to the script's process group and to the rest of its tree, once to each.
 
-        Programs that save their work at the first signal give up at a second one.
+        Programs that save their work at the first signal give up at a second
+        one. A suspended tree goes on, to hear it.
         """
         others = [pid for pid in self._tree() if not self._is_in_group(pid)]
         self._signal_group(signal.SIGTERM)
         end_processes(others, force=False)
+        if self._suspended:
+            self.resume()
 
     def end_now(self, patience: float, wait: Callable[[float], object]) -> list[int]:
         """SIGKILL to the tree until nothing is left; what is after ``patience`` s is returned."""
@@ -211,67 +259,23 @@ class ScriptProcess:
             pass
 
     def _tree(self) -> list[int]:
+        """Every process of the job, parents first."""
         if sys.platform == "linux":
             return descendants(os.getpid())
         alive = [] if self.ended else [self.pid, *descendants(self.pid)]
-        return list({*alive, *carriers(self.token)})
+        return list(dict.fromkeys([*alive, *carriers(self.token)]))
 
+    def _quick_tree(self) -> list[int]:
+        if sys.platform == "linux":
+            return posix_procfs.quick_descendants(os.getpid())
+        return self._tree()
 
-def signal_name(number: int) -> str:
-    """``SIGKILL`` for 9; ``SIG`` and the number where it has no name."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIG{number}"
-
-
-def wait_for_end(pid: int) -> None:
-    """Return when process ``pid``, not our child, has ended (pidfd on Linux, else psutil)."""
-    if sys.platform == "linux":
-        try:
-            fd = os.pidfd_open(pid)
-        except ProcessLookupError:
-            return
-        except OSError:
-            fd = -1
-        if fd >= 0:
-            waiter = select.poll()
-            waiter.register(fd, select.POLLIN)
-            waiter.poll()
-            os.close(fd)
-            return
-    import psutil
-
-    try:
-        psutil.Process(pid).wait()
-    except psutil.Error:
-        return
-
-
-def boot_id() -> str:
-    """A name for the time since the last boot: it changes with every boot."""
-    if sys.platform == "linux":
-        try:
-            with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-                return file.read().strip()
-        except OSError:
-            pass
-    if sys.platform == "darwin":
-        session = _sysctl("kern.bootsessionuuid")
-        if session:
-            return session
-    import psutil
-
-    # To ten seconds: the boot time is computed from a clock that is being adjusted.
-    return f"boot-{round(psutil.boot_time() / 10)}"
-
-
-def _sysctl(name: str) -> str:
-    """A value of the kernel of macOS; '' where it does not tell."""
-    import subprocess
-
-    try:
-        told = subprocess.run(["sysctl", "-n", name], capture_output=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return told.stdout.decode("ascii", "replace").strip()
+    def _lower_new_sessions(self) -> None:
+        """Linux weighs sessions first, and a session that a job makes starts without nice value."""
+        if sys.platform == "linux" and self._nice:
+            for pid in self._measured:
+                status = posix_procfs.status_of(pid)
+                if status is None or status.session in self._lowered:
+                    continue
+                if posix_procfs.lower_session(pid, self._nice):
+                    self._lowered.add(status.session)

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+PROC = "/proc"
 _PARENT, _SESSION, _UTIME, _AFTER_CSTIME = 1, 3, 11, 15
 """Places in /proc/PID/stat behind the name; the state has place 0."""
 
@@ -64,7 +65,7 @@ def quick_descendants(pid: int) -> list[int]:
     Where a process ends at that very moment some may be missing. Kernels that
     do not list children (CONFIG_PROC_CHILDREN) are asked the long way.
     """
-    if not os.path.exists(f"/proc/{pid}/task/{pid}/children"):
+    if not os.path.exists(f"{PROC}/{pid}/task/{pid}/children"):
         return descendants(pid)
     return _below(pid, _listed_children)
 
@@ -120,22 +121,23 @@ def use_below(pid: int, variable: str, value: str) -> tuple[int, float, int] | N
     return len(alive), cpu_seconds, sum(resident(one) for one, _ in alive)
 
 
-def lower_group_of_session(pid: int, nice: int) -> None:
-    """Give the scheduling group of the session of ``pid`` a nice value as well.
+def lower_session(pid: int, nice: int) -> bool:
+    """Give the session of ``pid`` as a whole a nice value; False where that did not work.
 
-    Linux weighs whole sessions against each other before it looks at the nice
-    values of processes (man 7 sched, autogroup). Kernels without it, and those
-    that have been asked too often of late, say no.
+    Linux weighs sessions against each other before it looks at the nice values
+    of their processes (autogroup, man 7 sched). Kernels without it say no, and
+    so do all to a user who has asked a moment ago.
     """
     try:
-        with open(f"/proc/{pid}/autogroup", "wb", buffering=0) as file:
+        with open(f"{PROC}/{pid}/autogroup", "wb", buffering=0) as file:
             file.write(b"%d" % nice)
     except OSError:
-        pass
+        return False
+    return True
 
 
 def _all_pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [int(name) for name in os.listdir(PROC) if name.isdigit()]
 
 
 def _parents() -> dict[int, int]:
@@ -147,7 +149,7 @@ def _parents() -> dict[int, int]:
 def _listed_children(pid: int) -> list[int]:
     found: list[int] = []
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
+        threads = os.listdir(f"{PROC}/{pid}/task")
     except OSError:
         return found
     for thread in threads:
@@ -169,7 +171,7 @@ def _below(pid: int, children: Callable[[int], Iterable[int]]) -> list[int]:
 
 def _read(pid: int, name: str) -> bytes:
     try:
-        with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:
+        with open(f"{PROC}/{pid}/{name}", "rb", buffering=0) as file:
             return file.readall()
     except OSError:
         return b""

@@ -12,25 +12,25 @@ import ntpath
 import os
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import wintypes
 
-from qm.osops.tree import carriers, end_processes, memory_and_cpu
+from qm.osops.tree import carriers, end_processes, memory_of
 from qm.osops.windows_files import FolderHandle
 from qm.osops.windows_handles import native
 from qm.osops.windows_jobobject import JobObject
 from qm.osops.windows_names import is_verbatim
+from qm.osops.windows_orders import WAKING
+from qm.osops.windows_pausing import Paused
 
 _CREATE_SUSPENDED = 0x4
-# All of PROCESS_TERMINATE, SET_QUOTA, SUSPEND_RESUME, QUERY_LIMITED_INFORMATION, SYNCHRONIZE.
-_PROCESS_RIGHTS = 0x1 | 0x100 | 0x800 | 0x1000 | 0x100000
+# All of PROCESS_TERMINATE, SET_QUOTA, SET_INFORMATION, SUSPEND_RESUME,
+# QUERY_LIMITED_INFORMATION, SYNCHRONIZE.
+_PROCESS_RIGHTS = 0x1 | 0x100 | 0x200 | 0x800 | 0x1000 | 0x100000
 _QUERY_LIMITED_INFORMATION = 0x1000
-_SYNCHRONIZE = 0x100000
-_INFINITE = 0xFFFFFFFF
-_LONGEST_WAIT_MS = _INFINITE - 1
-_NO_SUCH_PROCESS = 87
+_BELOW_NORMAL, _IDLE = 0x4000, 0x40
+_NICE_OF_IDLE = 15
 _LONGEST_COMMAND = 8191 - len('cmd.exe /d /s /c ""')
 _NEEDED = ("SYSTEMROOT", "COMSPEC", "PATHEXT", "TEMP", "TMP")
 """What hardly a Windows program starts without."""
@@ -42,14 +42,6 @@ _SIGNALS = {_ENDED_BY_QM: "SIGKILL", 0xC000013A: "SIGBREAK"}
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
 _kernel32.OpenProcess.restype = wintypes.HANDLE
 _kernel32.OpenProcess.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
-_kernel32.CreateEventW.restype = wintypes.HANDLE
-_kernel32.CreateEventW.argtypes = [
-    ctypes.c_void_p,
-    wintypes.BOOL,
-    wintypes.BOOL,
-    wintypes.LPCWSTR,
-]
-_kernel32.SetEvent.argtypes = [wintypes.HANDLE]
 _kernel32.CloseHandle.argtypes = [wintypes.HANDLE]
 _kernel32.QueryFullProcessImageNameW.argtypes = [
     wintypes.HANDLE,
@@ -57,18 +49,10 @@ _kernel32.QueryFullProcessImageNameW.argtypes = [
     ctypes.c_wchar_p,
     ctypes.c_void_p,
 ]
-_kernel32.WaitForSingleObject.argtypes = [wintypes.HANDLE, wintypes.DWORD]
-_kernel32.WaitForMultipleObjects.argtypes = [
-    wintypes.DWORD,
-    ctypes.c_void_p,
-    wintypes.BOOL,
-    wintypes.DWORD,
-]
+_kernel32.SetProcessAffinityMask.argtypes = [wintypes.HANDLE, ctypes.c_size_t]
+_kernel32.SetPriorityClass.argtypes = [wintypes.HANDLE, wintypes.DWORD]
 _ntdll = ctypes.WinDLL("ntdll")
 _ntdll.NtResumeProcess.argtypes = [wintypes.HANDLE]
-
-_running: set[ScriptProcess] = set()
-"""Scripts of this process whose end wakes Orders.wait, as SIGCHLD does elsewhere."""
 
 
 def stand_alone() -> None:
@@ -76,51 +60,6 @@ def stand_alone() -> None:
     for number in (signal.SIGINT, signal.SIGBREAK):
         signal.signal(number, signal.SIG_IGN)
     _kernel32.FreeConsole()
-
-
-class Orders:
-    """Lines that the manager sends on standard input, and a wake when a script ends.
-
-    Windows has no wait for a pipe and a process at once, so a thread reads.
-    While it does, nobody else may use standard input: even a look at its type
-    would wait for the next line.
-    """
-
-    def __init__(self) -> None:
-        self.closed = False
-        self._buffer = b""
-        self._no_more = False
-        self._guard = threading.Lock()
-        self._came: int | None = _kernel32.CreateEventW(None, False, False, None)
-        if not self._came:
-            raise ctypes.WinError(ctypes.get_last_error())
-        threading.Thread(target=self._read, name="orders", daemon=True).start()
-
-    def _read(self) -> None:
-        at_end = False
-        while not at_end:
-            try:
-                data = os.read(0, 65536)
-            except OSError:
-                data = b""
-            at_end = not data
-            with self._guard:
-                self._buffer += data
-                self._no_more = at_end
-            _kernel32.SetEvent(self._came)
-
-    def wait(self, timeout: float | None) -> list[bytes]:
-        """Complete lines that came, none after ``timeout`` seconds or when a script ended."""
-        handles = [self._came, *(script.handle for script in _running)]
-        array = (wintypes.HANDLE * len(handles))(*handles)
-        wait_ms = _INFINITE
-        if timeout is not None:
-            wait_ms = min(max(0, int(timeout * 1000 + 0.999)), _LONGEST_WAIT_MS)
-        _kernel32.WaitForMultipleObjects(len(handles), array, False, wait_ms)
-        with self._guard:
-            *lines, self._buffer = self._buffer.split(b"\n")
-            self.closed = self._no_more
-        return lines
 
 
 class ScriptProcess:
@@ -142,6 +81,7 @@ class ScriptProcess:
         self.ended = False
         self._child = child
         self._job = job
+        self._paused = Paused()
 
     def __del__(self) -> None:
         _kernel32.CloseHandle(self.handle)
@@ -156,8 +96,15 @@ class ScriptProcess:
         stdout: int,
         stderr: int,
         token: str,
+        *,
+        cpus: Sequence[int] | None = None,
+        nice: int = 0,
     ) -> ScriptProcess:
         """Run ``command`` by cmd.exe in the folder (or in ``cwd``); OSError where it cannot start.
+
+        It and all that it starts stay on the processors ``cpus``, in the
+        priority class that comes nearest to the value ``nice`` of POSIX.
+        A system that refuses either runs the command without.
 
         The process is put into its Job Object before it runs its first
         instruction, so nothing that it starts can be missed.
@@ -190,9 +137,10 @@ class ScriptProcess:
             if handle:
                 _kernel32.CloseHandle(handle)
             raise
+        _lower(handle, cpus, nice)
         _ntdll.NtResumeProcess(handle)
         script = cls(child, handle, job, token)
-        _running.add(script)
+        WAKING.add(handle)
         return script
 
     def poll(self) -> bool:
@@ -201,7 +149,7 @@ class ScriptProcess:
         self.cpu_seconds = max(self.cpu_seconds, self._job.cpu_seconds())
         if code is not None and not self.ended:
             self.ended = True
-            _running.discard(self)
+            WAKING.discard(self.handle)
             if not self.peak_memory:
                 # Too short for a look at it: then what it had committed must do.
                 self.peak_memory = self._job.peak_memory()
@@ -209,10 +157,14 @@ class ScriptProcess:
             self.exit_code = None if self.signal else code
         return self.ended
 
-    def sample(self) -> None:
-        """Look at the memory of the whole tree now; keeps the highest."""
-        memory, _ = memory_and_cpu(self._job.pids())
+    def sample(self, limit: int | None = None) -> int:
+        """Look at the memory of the whole tree now: its private bytes; keeps the highest.
+
+        ``limit`` is of use elsewhere: private bytes are never counted twice.
+        """
+        memory = memory_of(self._job.pids())
         self.peak_memory = max(self.peak_memory, memory)
+        return memory
 
     def survivors(self) -> list[int]:
         """Processes of the job that are left beside the script."""
@@ -220,12 +172,29 @@ class ScriptProcess:
         # The system's own process behind a console goes a moment after its last user.
         return [pid for pid in others if ntpath.basename(_image(pid)).lower() != "conhost.exe"]
 
+    def warn(self, name: str) -> None:
+        """Ctrl+Break to the script's process group; ``name`` is of use elsewhere."""
+        self._send_break()
+
+    def suspend(self) -> None:
+        """Stop all threads of the whole tree."""
+        self._paused.suspend(lambda: [*self.survivors(), *([] if self.ended else [self.pid])])
+
+    def resume(self) -> None:
+        """Let the whole tree go on."""
+        self._paused.resume()
+
     def ask_to_end(self) -> None:
         """Ctrl+Break to the script's process group, where it can be sent; else nothing.
 
-        It can be sent only to the console that the sender is attached to, and
-        the script has one of its own (without a window).
+        A suspended tree goes on, to hear it.
         """
+        self.resume()
+        self._send_break()
+
+    def _send_break(self) -> None:
+        # It can be sent only to the console that the sender is attached to, and
+        # the script has one of its own (without a window).
         if self.ended or not _kernel32.AttachConsole(self.pid):
             return
         try:
@@ -280,6 +249,20 @@ def _check_place(place: str) -> None:
         )
 
 
+def _lower(process: int, cpus: Sequence[int] | None, nice: int) -> None:
+    """Give a process (a handle) fewer processors and less priority; its children inherit both.
+
+    Processors beyond those that fit into a mask are in other groups, between
+    which Windows moves no process.
+    """
+    bits = 8 * ctypes.sizeof(ctypes.c_size_t)
+    mask = sum(1 << cpu for cpu in set(cpus or ()) if cpu < bits)
+    if mask:
+        _kernel32.SetProcessAffinityMask(process, mask)
+    if nice > 0:
+        _kernel32.SetPriorityClass(process, _IDLE if nice >= _NICE_OF_IDLE else _BELOW_NORMAL)
+
+
 def _with_needed(env: Mapping[str, str]) -> dict[str, str]:
     """``env`` and what programs cannot do without; of names that differ in case, the last."""
     whole = {name: (name, os.environ[name]) for name in _NEEDED if name in os.environ}
@@ -300,51 +283,3 @@ def _image(pid: int) -> str:
         return name.value if found else ""
     finally:
         _kernel32.CloseHandle(handle)
-
-
-def signal_name(number: int) -> str:
-    """``SIGTERM`` for 15; ``SIG`` and the number where it has no name."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIG{number}"
-
-
-def wait_for_end(pid: int) -> None:
-    """Return when process ``pid``, not our child, has ended."""
-    handle = _kernel32.OpenProcess(_SYNCHRONIZE, False, pid)
-    if handle:
-        _kernel32.WaitForSingleObject(handle, _INFINITE)
-        _kernel32.CloseHandle(handle)
-        return
-    if ctypes.get_last_error() == _NO_SUCH_PROCESS:
-        return
-    import psutil
-
-    try:
-        psutil.Process(pid).wait()
-    except psutil.Error:
-        return
-
-
-class _TimeOfDay(ctypes.Structure):
-    _fields_ = (
-        ("boot", ctypes.c_int64),
-        ("now", ctypes.c_int64),
-        ("zone_bias", ctypes.c_int64),
-        ("zone", wintypes.ULONG),
-        ("reserved", wintypes.ULONG),
-        ("boot_bias", ctypes.c_uint64),
-        ("sleep_bias", ctypes.c_uint64),
-    )
-
-
-def boot_id() -> str:
-    """A name for the time since the last boot: it changes with every boot.
-
-    SYSTEM_TIMEOFDAY_INFORMATION: whoever sets the clock moves ``boot`` and
-    ``boot_bias`` alike, so their difference stays the same until the next boot.
-    """
-    times = _TimeOfDay()
-    _ntdll.NtQuerySystemInformation(3, ctypes.byref(times), ctypes.sizeof(times), None)
-    return f"boot-{times.boot - times.boot_bias}"
