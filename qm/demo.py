@@ -21,7 +21,8 @@ from qm.names import shown
 from qm.samples import sample_job
 from qm.submit import Caller, Source, caller_environment, submit
 from qm.view import Entry, find, locate
-from qm.view.joblog import LogReader, follow
+from qm.view.follow import follow
+from qm.view.joblog import LogReader
 
 FOLDER = "QM-demo"
 _START_PATIENCE = 20.0

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from qm.cli.listing import time_of
+from qm.cli.columns import time_of
 from qm.folders.layout import Layout
 from qm.jobdir import Records, read_records
 from qm.jobfiles import LOG, OWN

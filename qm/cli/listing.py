@@ -1,70 +1,104 @@
-"""``qm list``: which jobs, which columns, and the list that keeps itself up to date."""
+"""``qm list``: what is asked for, how it is told, and the list that keeps itself up to date."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from qm.cli.columns import COLUMNS, USUAL, Progress, objects, table_rows, untold
+from qm.cli.output import fitted_table, print_json, print_table, say, tell, wants_colours
+from qm.folders.layout import Layout
 from qm.model import State
-from qm.names import shown
-from qm.times import utc_seconds
-from qm.view.entries import Entry
+from qm.view.entries import Entry, View
+from qm.view.query import Query, has_wildcard, missing
 
-HEADS = ("ID", "STATE", "NAME", "NB_PROC", "PRIORITY", "OWNER", "TIME", "REASON")
 RECENT = 24 * 3600.0
-"""Seconds after its end during which a job is listed without --all."""
+"""Seconds after its end during which a job is listed without --all or --since."""
+BRIEF = 200
+"""Lines of those that wait, and of those that have ended, in a list that nobody asked more of."""
 
 
-def table_rows(entries: Sequence[Entry], now: float) -> list[tuple[str, ...]]:
-    """The cells of each entry; ``now`` is in seconds since the epoch."""
-    return [
-        (
-            "-" if entry.id is None else str(entry.id),
-            entry.state,
-            shown(entry.name),
-            "-" if entry.nb_proc is None else str(entry.nb_proc),
-            "-" if entry.priority is None else str(entry.priority),
-            shown(entry.owner or "-"),
-            time_of(entry, now),
-            shown(entry.reason or ""),
-        )
-        for entry in entries
-    ]
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What ``qm list`` is to show, and how."""
+
+    query: Query
+    recent: bool
+    """True if of those that have ended only the last day's are asked for, as usual."""
+    columns: tuple[str, ...]
+    """Names of columns; empty: the usual ones."""
 
 
-def time_of(entry: Entry, now: float) -> str:
-    """How long it has waited, runs, or ran: ``7 s``, ``3:20``, ``1:02:03``, ``2-03:04:05``.
-
-    A job that never ran has none once it has ended.
-    """
-    begin = entry.started
-    if begin is None and entry.ended is None:
-        begin = entry.submitted
-    start, end = _seconds(begin), _seconds(entry.ended)
-    if start is None or (entry.ended is not None and end is None):
-        return "-"
-    return clock((now if end is None else end) - start)
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        return None if text is None else utc_seconds(text)
-    except ValueError:
-        return None
+def print_list(layout: Layout, view: View, wish: Wish, *, as_json: bool) -> int:
+    """Print what was found; the exit code is 1 where a job that was named is not there."""
+    now = time.time()
+    progress = progress_in(layout) if "progress" in wish.columns or not as_json else untold
+    if as_json:
+        names = wish.columns
+        found = objects(view.entries, now, names, progress) if names else None
+        print_json([entry.as_json() for entry in view.entries] if found is None else found)
+    elif view.entries:
+        names = wish.columns or USUAL
+        heads = [COLUMNS[name].head for name in names]
+        print_table(heads, table_rows(view.entries, now, names, progress))
+        _say_more(view, recent=wish.recent)
+    return _tell_missing(wish.query, view.entries)
 
 
-def clock(seconds: float) -> str:
-    """A duration in the width of a column; a negative one, after a clock was set, is 0."""
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    if not hours:
-        return f"{minute}:{second:02d}"
-    days, hour = divmod(hours, 24)
-    rest = f"{minute:02d}:{second:02d}"
-    return f"{days}-{hour:02d}:{rest}" if days else f"{hour}:{rest}"
+def _say_more(view: View, *, recent: bool) -> None:
+    if view.more_waiting:
+        say(f"… and {view.more_waiting:,} more wait (qm list --all)")
+    if view.more_ended:
+        when = " within 24 hours" if recent else ""
+        say(f"… and {view.more_ended:,} more ended{when} (qm list --all)")
+
+
+def _tell_missing(query: Query, entries: Sequence[Entry]) -> int:
+    """Tell which of the jobs that were named are not there."""
+    from qm.names import shown
+
+    if query.states or query.owners or query.names or query.until or query.limit is not None:
+        # What was named may be there, and left out by another condition.
+        return 0 if entries or not query.targets else 1
+    absent = missing(query, entries)
+    for target in absent:
+        tell(f"qm: there is no job {shown(target)}")
+    nothing = not entries and any(map(has_wildcard, query.targets))
+    if nothing and not absent:
+        tell("qm: there is no job of such a name")
+    return 1 if absent or nothing else 0
+
+
+def nothing(query: Query, *, recent: bool) -> str:
+    """A sentence for an empty list."""
+    if query.is_for_all or query == Query(brief=query.brief):
+        return "Nothing waits or runs" + (", or ended within 24 hours." if recent else ".")
+    return "No job is like that" + (" and ended within 24 hours." if recent else ".")
+
+
+def progress_in(layout: Layout) -> Progress:
+    """What a running job's log says of its progress; its end is read when asked."""
+    from qm.view.joblog import read_end
+
+    def told(entry: Entry) -> str | None:
+        from qm.progress import read_progress
+
+        if entry.state != State.RUNNING:
+            return None
+        end = read_end(layout, entry, _LOOK)
+        found = None if end is None else read_progress(end)
+        if found is None:
+            return None
+        percent = f"{100 * found.fraction:.0f} %"
+        return found.text if "%" in found.text else f"{percent} ({found.text})"
+
+    return told
+
+
+_LOOK = 4096
+"""Bytes at the end of a log in which a list looks for progress."""
 
 
 def summary(entries: Sequence[Entry]) -> str:
@@ -73,25 +107,34 @@ def summary(entries: Sequence[Entry]) -> str:
     return ", ".join(f"{count} {state.lower()}" for state, count in counts if count)
 
 
-def watch(load: Callable[[], Sequence[Entry]]) -> None:
+def watch(load: Callable[[], View], layout: Layout, columns: tuple[str, ...]) -> None:
     """Show the list on the whole terminal, and again each second until Ctrl-C."""
-    from rich.console import Group
+    from rich.console import Console, Group
     from rich.live import Live
     from rich.text import Text
 
-    from qm.cli.output import rich_table
+    names = columns or USUAL
+    heads = [COLUMNS[name].head for name in names]
+    progress = progress_in(layout)
+    console = Console(no_color=not wants_colours())
 
     def picture() -> Group:
-        now = time.time()
-        entries = load()
-        clock_now = time.strftime("%H:%M:%S", time.localtime(now))
-        head = f"{clock_now}  {summary(entries) or 'no jobs'}  (Ctrl-C ends this)"
-        return Group(Text(head), rich_table(HEADS, table_rows(entries, now)))
+        now, view = time.time(), load()
+        at = time.strftime("%H:%M:%S", time.localtime(now))
+        head = f"{at}  {summary(view.entries) or 'no jobs'}  (Ctrl-C ends this)"
+        rows = table_rows(view.entries[: console.height], now, names, progress)
+        lines = fitted_table(heads, rows, console.width, colours=wants_colours())
+        return Group(Text(head), *map(Text.from_ansi, lines))
 
     try:
-        with Live(picture(), screen=True, auto_refresh=False) as live:
+        with Live(picture(), screen=True, auto_refresh=False, console=console) as live:
             while True:
                 time.sleep(1.0)
                 live.update(picture(), refresh=True)
     except KeyboardInterrupt:
         return
+
+
+def is_terminal() -> bool:
+    """True if a person reads stdout."""
+    return sys.stdout.isatty()

@@ -3,51 +3,106 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from qm.cli.output import print_json, print_pairs, print_table, say, tell
+from qm.cli.output import print_json, print_pairs, say, tell
 from qm.cli.session import Session
+from qm.cli.span import moment_option
+
+if TYPE_CHECKING:
+    from qm.view import View
+
+SORTS = ("id", "name", "state", "priority", "submitted", "started", "ended", "duration")
+"""What a list can be sorted by; repeated here, so that `qm --help` need not import the view."""
 
 
 @click.command("list")
+@click.argument("jobs", metavar="[JOB]...", nargs=-1)
 @click.option("-a", "--all", "everything", is_flag=True, help="Every job there ever was.")
+@click.option(
+    "--state",
+    "states",
+    metavar="STATE,...",
+    multiple=True,
+    help="Jobs in these states, by name or letter.",
+)
+@click.option(
+    "--owner", "owners", metavar="NAME", multiple=True, help="Jobs of this owner; `me` is you."
+)
+@click.option(
+    "--name", "names", metavar="PATTERN", multiple=True, help="Jobs of such names: 'run-*'."
+)
+@click.option(
+    "--since",
+    metavar="TIME",
+    callback=moment_option,
+    help="What ended since then: 2h, 3d, a date. [default: 24h]",
+)
+@click.option(
+    "--until", metavar="TIME", callback=moment_option, help="What ended, or came, before then."
+)
+@click.option(
+    "--sort",
+    type=click.Choice(SORTS),
+    default="id",
+    show_default=True,
+    help="The order; without a value a job comes last.",
+)
+@click.option("-r", "--reverse", is_flag=True, help="The other way round.")
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N jobs.")
+@click.option("--columns", metavar="NAME,...", help="Which columns; `help` names them.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
 @click.option("-w", "--watch", "watching", is_flag=True, help="Keep the list up to date.")
 @click.pass_obj
-def list_jobs(session: Session, everything: bool, as_json: bool, watching: bool) -> None:
+def list_jobs(
+    session: Session, /, everything: bool, as_json: bool, watching: bool, **wishes: Any
+) -> int:
     """List what waits, runs, or ended within 24 hours.
+
+    With JOB, an id or a name which may have wildcards (quote them), those jobs
+    however long ago they ended. On a terminal at most 200 that wait and 200 that
+    have ended are shown, unless --all or anything else is asked for.
 
     With --json each job is an object: id (null while it arrives), name, state,
     reason, exit_code, signal, nb_proc, priority, owner, info, submitted,
-    started, ended, folder, and what it asked for and used.
+    started, ended, folder, and what it asked for and used. --columns chooses
+    its members.
     """
     from qm.cli import listing
+    from qm.cli.wishing import columns_of, query_of
     from qm.times import utc_text
     from qm.view import load
 
-    def recent() -> str | None:
-        return None if everything else utc_text(time.time() - listing.RECENT)
+    columns = columns_of(wishes["columns"])
+    if watching and as_json:
+        raise click.UsageError("--watch is for a terminal, --json for programs")
+    if watching and not listing.is_terminal():
+        raise click.UsageError("--watch needs a terminal")
+    is_short = listing.is_terminal() and not as_json and not everything
+    query = query_of(wishes, brief=listing.BRIEF if is_short else None)
+    since = wishes["since"]
+    recent = since is None and not everything and not query.targets
 
-    if as_json:
-        if watching:
-            raise click.UsageError("--watch is for a terminal, --json for programs")
-        print_json([entry.as_json() for entry in load(session.layout, recent()).entries])
-        return
+    def look() -> View:
+        after = utc_text(time.time() - listing.RECENT) if recent else since
+        return load(session.layout, after, query)
+
     if watching:
-        if not sys.stdout.isatty():
-            raise click.UsageError("--watch needs a terminal")
-        listing.watch(lambda: load(session.layout, recent()).entries)
-        return
-    view = load(session.layout, recent())
-    if view.entries:
-        print_table(listing.HEADS, listing.table_rows(view.entries, time.time()))
-    elif view.manager_runs:
-        tell("Nothing waits or runs" + ("." if everything else ", or ended within 24 hours."))
+        listing.watch(look, session.layout, columns)
+        return 0
+    view = look()
+    wish = listing.Wish(query, recent, columns)
+    code = listing.print_list(session.layout, view, wish, as_json=as_json)
+    if as_json:
+        return code
+    if not view.entries and view.manager_runs and not query.targets:
+        tell(listing.nothing(query, recent=recent))
     if not view.manager_runs:
         _tell_not_running(session)
+    return code
 
 
 def _tell_not_running(session: Session) -> None:
@@ -98,33 +153,49 @@ def why(session: Session, job: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", required=False)
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the job has ended.")
 @click.option(
     "-n", "--lines", type=click.IntRange(min=0), metavar="LINES", help="Only the last LINES lines."
 )
+@click.option(
+    "--tail",
+    is_flag=False,
+    flag_value="10",
+    metavar="[LINES]",
+    help="Follow from the last LINES lines; from the last 10 if that is all.",
+)
+@click.option(
+    "--attempt", type=click.IntRange(min=1), metavar="N", help="The log of an earlier attempt."
+)
+@click.option("--stdout", "stream", flag_value="stdout", help="The file that `stdout` names.")
+@click.option("--stderr", "stream", flag_value="stderr", help="The file that `stderr` names.")
 @click.pass_obj
-def logs(session: Session, job: str, following: bool, lines: int | None) -> int:
+def logs(
+    session: Session,
+    /,
+    job: str | None,
+    following: bool,
+    lines: int | None,
+    tail: str | None,
+    attempt: int | None,
+    stream: str | None,
+) -> int:
     """Show what JOB has printed.
 
-    That is its process.log, wherever its folder lies.
+    That is its process.log, wherever its folder lies. With --follow a job that
+    waits is waited for, and one that is tried again is followed over all of its
+    attempts.
     """
-    from qm.view import find
-    from qm.view.joblog import LogReader, follow, no_log
+    from qm.cli.logs import LogWish, show_log
 
-    entry = find(session.layout, job)
-    reader = LogReader(session.layout, entry)
-    if lines is not None:
-        reader.skip_to_last(lines)
-    if following:
-        follow(reader, _write, tell)
-        return 0
-    if not reader.read(_write):
-        tell(f"qm: {no_log(entry)}")
-        return 1
-    return 0
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    if job is None and tail is not None:
+        # `qm logs --tail 7`: what follows an option that may stand alone is the job.
+        job, tail = tail, "10"
+    if job is None:
+        raise click.UsageError("Missing argument 'JOB'.")
+    if tail is not None:
+        if not tail.isdecimal():
+            raise click.BadParameter(f"{tail!r} is not a number of lines", param_hint="--tail")
+        following, lines = True, int(tail)
+    return show_log(session.layout, job, LogWish(following, lines, attempt, stream))

@@ -1,32 +1,40 @@
-"""The one renderer: tables, pairs and JSON. Colours only on a terminal, and rich only there."""
+"""The one renderer: tables, pairs and JSON. Colours and cuts only on a terminal."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import click
 
 from qm.model import State
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-_STYLE: dict[str, str] = {
-    State.ARRIVING: "cyan",
-    State.QUEUED: "cyan",
-    State.HELD: "yellow",
-    State.RUNNING: "bold green",
-    State.SUSPENDED: "yellow",
-    State.FINISHED: "green",
-    State.FAILED: "red",
-    State.KILLED: "magenta",
-    State.CANCELLED: "magenta",
-    State.ABORTED: "magenta",
-    State.REJECTED: "red",
-    State.LOST: "red",
+_STYLE: dict[str, dict[str, Any]] = {
+    State.ARRIVING: {"fg": "cyan"},
+    State.QUEUED: {"fg": "cyan"},
+    State.HELD: {"fg": "yellow"},
+    State.RUNNING: {"fg": "green", "bold": True},
+    State.SUSPENDED: {"fg": "yellow"},
+    State.FINISHED: {"fg": "green"},
+    State.FAILED: {"fg": "red"},
+    State.KILLED: {"fg": "magenta"},
+    State.CANCELLED: {"fg": "magenta"},
+    State.ABORTED: {"fg": "magenta"},
+    State.REJECTED: {"fg": "red"},
+    State.LOST: {"fg": "red"},
 }
-_NUMBERS = frozenset({"ID", "NB_PROC", "PRIORITY"})
+_NUMBERS = frozenset(
+    {"ID", "NB_PROC", "PRIORITY", "EXIT_CODE", "NB_GPU", "ATTEMPT", "JOBS", "FINISHED", "FAILED"}
+    | {"KILLED", "LOST", "OTHER", "PROC HOURS", "CPU HOURS"}
+)
+"""Heads of columns that are aligned to the right."""
+_ELASTIC = frozenset({"NAME", "OWNER", "INFO", "FOLDER"})
+"""Heads of columns whose texts may be shortened on a terminal."""
 
 
 def say(text: str) -> None:
@@ -43,59 +51,77 @@ def tell(text: str) -> None:
 def print_json(value: Any) -> None:
     """One JSON value; a list has one line for each of its items."""
     if isinstance(value, list) and value:
-        print("[" + ",\n ".join(json.dumps(item) for item in value) + "]")
+        print("[" + ",\n ".join(map(json.dumps, value)) + "]")
     else:
         print(json.dumps(value))
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows of text under ``heads``; the column STATE is coloured on a terminal."""
+    """Rows of text under ``heads``: on a terminal fitted to its width, else nothing is cut."""
     if sys.stdout.isatty():
-        from rich.console import Console
-
-        Console(highlight=False).print(rich_table(heads, rows))
+        width = shutil.get_terminal_size().columns
+        lines = fitted_table(heads, rows, width, colours=wants_colours())
     else:
-        for line in plain_table(heads, rows):
-            print(line)
+        lines = plain_table(heads, rows)
+    # One write: a list of 100,000 jobs is as many lines. click shows colours on Windows, too.
+    click.echo("\n".join(lines))
 
 
-def plain_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def wants_colours() -> bool:
+    """True if a person reads stdout on a terminal that shows colours, and nobody forbade them.
+
+    NO_COLOR is the convention of no-color.org.
+    """
+    allowed = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return allowed and sys.stdout.isatty()
+
+
+def plain_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Aligned lines, nothing cut off."""
-    table = [tuple(heads), *(tuple(row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for row in table:
-        cells = [
-            cell.rjust(width) if head in _NUMBERS else cell.ljust(width)
-            for head, cell, width in zip(heads, row, widths, strict=True)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return lines
+    from qm.cli.fitting import pad, widths_of
+
+    widths = widths_of(heads, rows)
+    table = [tuple(heads), *rows]
+    if all(map(str.isascii, chain.from_iterable(table))):
+        # Much the quickest way, where a character is a column.
+        signs = [">" if head in _NUMBERS else "<" for head in heads]
+        cells = (f"{{:{sign}{width}}}" for sign, width in zip(signs, widths, strict=True))
+        template = "  ".join(cells)
+        return [template.format(*row).rstrip() for row in table]
+    numbers = [head in _NUMBERS for head in heads]
+    return [
+        "  ".join(
+            pad(cell, width, right=number)
+            for cell, width, number in zip(row, widths, numbers, strict=True)
+        ).rstrip()
+        for row in table
+    ]
 
 
-def rich_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """The same table for a terminal: cut to its width, the last column folded."""
-    from rich.table import Table
-    from rich.text import Text
+def fitted_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, colours: bool
+) -> list[str]:
+    """The same in ``width`` columns: long names are shortened, the last column is folded."""
+    from qm.cli.fitting import fit, lines_of, widths_of
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, head in enumerate(heads, 1):
-        last = number == len(heads)
-        table.add_column(
-            head,
-            justify="right" if head in _NUMBERS else "left",
-            overflow="fold" if last else "ellipsis",
-            no_wrap=not last,
-            ratio=1 if last else None,
-        )
+    widths = fit(heads, widths_of(heads, rows), width, _ELASTIC)
+    numbers = [head in _NUMBERS for head in heads]
+    (head,) = lines_of(heads, widths, numbers, folded=False)
+    fitted = ["  ".join(head).rstrip()]
+    if colours:
+        fitted = [click.style(line, bold=True) for line in fitted]
     for row in rows:
-        table.add_row(
-            *(
-                Text(cell, style=_STYLE.get(cell, "") if head == "STATE" else "")
-                for head, cell in zip(heads, row, strict=True)
-            )
-        )
-    return table
+        for line in lines_of(row, widths, numbers, folded=heads[-1] not in _ELASTIC):
+            shown = _coloured(heads, line) if colours else line
+            fitted.append("  ".join(shown).rstrip())
+    return fitted
+
+
+def _coloured(heads: Sequence[str], line: Sequence[str]) -> list[str]:
+    return [
+        click.style(cell, **_STYLE.get(cell.strip(), {})) if head == "STATE" else cell
+        for head, cell in zip(heads, line, strict=True)
+    ]
 
 
 def print_pairs(pairs: Mapping[str, str | Sequence[str]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qm.cli.listing import time_of
+from qm.cli.columns import time_of
 from qm.model import State
 from qm.names import shown
 from qm.times import local_text, utc_seconds

@@ -31,9 +31,11 @@ class IndexReader:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """All that is read inside is of one moment."""
+        """All that is read inside is of this moment."""
         self._connection.execute("BEGIN")
         try:
+            # It begins with the first look, not with BEGIN.
+            self._connection.execute("SELECT 1 FROM facts LIMIT 1").fetchall()
             yield
         finally:
             self._connection.execute("ROLLBACK")
@@ -77,7 +79,18 @@ class IndexReader:
     def arrivals(self) -> list[ArrivalRow]:
         """What is in QM_qJobs and no job yet."""
         query = "SELECT name, reason, since FROM arrivals"
-        return [ArrivalRow(*values) for values in self._connection.execute(query)]
+        return [*map(ArrivalRow._make, self._connection.execute(query))]
+
+    def arrival(self, name: str) -> ArrivalRow | None:
+        """The one of this name; None where there is none."""
+        query = "SELECT name, reason, since FROM arrivals WHERE name=?"
+        found = self._connection.execute(query, (name,)).fetchone()
+        return None if found is None else ArrivalRow._make(found)
+
+    def open_names(self) -> set[str]:
+        """The names of all jobs that have not ended."""
+        query = "SELECT name FROM jobs WHERE ended IS NULL"
+        return {str(name) for (name,) in self._connection.execute(query)}
 
     def fact(self, name: str) -> str | None:
         """Something about the manager: ``capacity``, ``blocking``, ``obstacle``, …"""

@@ -2,5 +2,6 @@
 
 from qm.view.entries import Entry, View
 from qm.view.load import find, load, locate, target_of
+from qm.view.query import Query
 
-__all__ = ["Entry", "View", "find", "load", "locate", "target_of"]
+__all__ = ["Entry", "Query", "View", "find", "load", "locate", "target_of"]

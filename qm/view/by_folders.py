@@ -18,7 +18,7 @@ from qm.records import RecordError
 from qm.rows import row_from_records
 from qm.statefile import StateFile
 from qm.times import utc_text
-from qm.view.entries import Entry, arriving, entry_of, plain, waits_for_its_turn
+from qm.view.entries import Entry, Explained, arriving, entry_of, plain, waits_for_its_turn
 
 
 class Spot(NamedTuple):
@@ -60,7 +60,7 @@ def entries_by_folders(
             rows.setdefault(row.id, row)
     for row in rows.values():
         if row.ended is None or since is None or row.ended >= since:
-            entries.append(entry_of(row, layout, why if waits_for_its_turn(row) else None))
+            entries.append(_entry_of(row, layout, why))
     return entries
 
 
@@ -70,10 +70,14 @@ def entry_by_name(layout: Layout, name: str, why: Reason) -> Entry | None:
         path = layout.path(place, name)
         row = _read(path, name, place, adopt=False) if os.path.lexists(path) else None
         if row is not None:
-            return entry_of(row, layout, why if waits_for_its_turn(row) else None)
+            return _entry_of(row, layout, why)
         if place is Place.WAITING and os.path.lexists(path):
             return arriving(ArrivalRow(plain(name), str(why), ""), layout)
     return None
+
+
+def _entry_of(row: Row, layout: Layout, why: Reason) -> Entry:
+    return entry_of(row, layout, Explained(str(why)) if waits_for_its_turn(row) else None)
 
 
 def was_moved(layout: Layout) -> bool:

@@ -7,10 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from qm.folders.layout import Layout
-from qm.index import IndexReader, Row
-from qm.model import Reason
+from qm.index import ArrivalRow, IndexReader, Row
+from qm.model import ACTIVE_STATES, Reason, State
 from qm.policy import Capacity
-from qm.view.entries import Entry, arriving, entry_of, reasons_of, waits_for_its_turn
+from qm.view.entries import (
+    Entry,
+    Explained,
+    View,
+    arriving,
+    entry_of,
+    reasons_of,
+    waits_for_its_turn,
+)
+from qm.view.query import Query, arrange, has_wildcard, is_id, likeness, matcher
+
+_BY_COLUMN = frozenset({"id", "name", "priority", "submitted", "started", "ended"})
+"""What SQLite sorts by as :func:`arrange` does."""
+_ACTIVE = ", ".join(f"'{state.value}'" for state in sorted(ACTIVE_STATES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,47 +52,137 @@ def facts_of(index: IndexReader, holder: str) -> Facts | None:
     return None if starting or f"process {process}" not in holder else Facts(limits, reason)
 
 
-def entries_by_index(
-    index: IndexReader, layout: Layout, facts: Facts, since: str | None
-) -> list[Entry]:
-    """Everything that is open, and what ended since this UTC time (None: ever)."""
-    # In the order of a job's life: one that moves on between two reads is seen twice, not never.
-    arrivals = index.arrivals()
-    open_rows = index.waiting_and_running()
-    ended = index.rows("ended IS NOT NULL") if since is None else index.ended_since(since)
-    jobs = {row.id: row for row in (*open_rows, *ended)}
-    reasons = reasons_of(open_rows, facts.capacity, facts.obstacle)
-    names = {row.name for row in open_rows}
-    entries = [entry_of(row, layout, _reason(row, reasons)) for row in jobs.values()]
-    entries += [arriving(arrival, layout) for arrival in arrivals if arrival.name not in names]
-    return entries
+def view_by_index(
+    index: IndexReader, layout: Layout, facts: Facts, since: str | None, query: Query, now: float
+) -> View:
+    """What is open, and what ended since this UTC time (None: ever), as far as asked for.
+
+    To be called within a snapshot: a job that moves on meanwhile is seen once.
+    """
+    selection = _Selection(index, query)
+    rows, more_waiting, more_ended = selection.rows(since)
+    reasons: Mapping[int, Explained] = {}
+    if any(waits_for_its_turn(row) for row in rows):
+        everything = rows if query.is_for_all else index.waiting_and_running()
+        reasons = reasons_of(everything, facts.capacity, facts.obstacle)
+    entries = [entry_of(row, layout, reasons.get(row.id)) for row in rows]
+    arrivals = _arrivals(index, layout, query)
+    if query.brief is not None:
+        left = max(0, query.brief - sum(row.state == State.QUEUED for row in rows))
+        more_waiting += max(0, len(arrivals) - left)
+        del arrivals[left:]
+    return View(arrange([*entries, *arrivals], query, now), True, more_waiting, more_ended)
+
+
+class _Selection:
+    """The rows that a query asks for, of which SQLite reads no more than is needed."""
+
+    def __init__(self, index: IndexReader, query: Query) -> None:
+        self._index = index
+        self._query = query
+        self._conditions: list[str] = []
+        self._arguments: list[object] = []
+        if query.states:
+            self._is_one_of("state", sorted(query.states))
+        for column, patterns in (("owner", query.owners), ("name", query.names)):
+            if patterns:
+                self._is_like(column, patterns)
+        if query.targets:
+            self._is_target(query.targets)
+        if query.until is not None:
+            self._hold("coalesce(ended, submitted) <= ?", [query.until])
+
+    def rows(self, since: str | None) -> tuple[list[Row], int, int]:
+        """The rows, and how many that wait and that have ended are left out."""
+        over = "ended IS NOT NULL" if since is None else "ended >= ?"
+        ended_after = [] if since is None else [since]
+        brief = self._query.brief
+        if brief is None:
+            tail = self._tail()
+            found = self._read("ended IS NULL", [], tail) + self._read(over, ended_after, tail)
+            return found, 0, 0
+        waits = f"ended IS NULL AND state NOT IN ({_ACTIVE})"
+        found = self._read(f"ended IS NULL AND state IN ({_ACTIVE})", [], "")
+        waiting = self._read(waits, [], f"ORDER BY priority DESC, arrival LIMIT {brief}")
+        ended = self._read(over, ended_after, f"ORDER BY ended DESC, id DESC LIMIT {brief}")
+        more_waiting = more_ended = 0
+        if len(waiting) == brief:
+            more_waiting = self._count(waits, []) - brief
+        if len(ended) == brief:
+            more_ended = self._count(over, ended_after) - brief
+        return found + waiting + ended, more_waiting, more_ended
+
+    def _read(self, part: str, arguments: list[str], tail: str) -> list[Row]:
+        where = " AND ".join([part, *self._conditions])
+        return self._index.rows(where, [*arguments, *self._arguments], tail)
+
+    def _count(self, part: str, arguments: list[str]) -> int:
+        where = " AND ".join([part, *self._conditions])
+        return self._index.count(where, [*arguments, *self._arguments])
+
+    def _tail(self) -> str:
+        """So that of each part no more is read than the whole list may show."""
+        column, limit = self._query.sort, self._query.limit
+        if limit is None or column not in _BY_COLUMN:
+            return ""
+        way = "DESC" if self._query.reverse else "ASC"
+        return f"ORDER BY {column} IS NULL, {column} {way}, id LIMIT {limit}"
+
+    def _hold(self, condition: str, arguments: list[object]) -> None:
+        self._conditions.append(condition)
+        self._arguments += arguments
+
+    def _is_one_of(self, column: str, values: list[str]) -> None:
+        self._hold(f"{column} IN ({', '.join('?' * len(values))})", [*values])
+
+    def _is_like(self, column: str, patterns: tuple[str, ...]) -> None:
+        if any(map(has_wildcard, patterns)):
+            self._index.teach(f"like_{column}", likeness(patterns))
+            self._hold(f"like_{column}({column})", [])
+        else:
+            self._is_one_of(column, [*patterns])
+
+    def _is_target(self, targets: tuple[str, ...]) -> None:
+        ids = [int(target) for target in targets if is_id(target)]
+        named = f"name IN ({', '.join('?' * len(targets))})"
+        arguments: list[object] = [*targets]
+        if any(map(has_wildcard, targets)):
+            self._index.teach("is_target", likeness(targets))
+            named, arguments = "is_target(name)", []
+        self._hold(f"(id IN ({', '.join('?' * len(ids))}) OR {named})", [*ids, *arguments])
+
+
+def _arrivals(index: IndexReader, layout: Layout, query: Query) -> list[Entry]:
+    """What arrives and is asked for, in the order in which it was seen."""
+    found = sorted(index.arrivals(), key=lambda arrival: (arrival.since, arrival.name))
+    asked_for = matcher(query)
+    names = _taken(index, found)
+    entries = [arriving(arrival, layout) for arrival in found if arrival.name not in names]
+    return [entry for entry in entries if asked_for(entry)]
+
+
+def _taken(index: IndexReader, arrivals: list[ArrivalRow]) -> set[str]:
+    """Names of open jobs: an arrival that has become a job is shown as the job."""
+    return index.open_names() if arrivals else set()
 
 
 def find_by_index(index: IndexReader, layout: Layout, facts: Facts, target: str) -> Entry | None:
     """The job of this id or name; of several the newest open one, else the newest ended."""
-    arrivals = [arrival for arrival in index.arrivals() if arrival.name == target]
     rows = index.rows("id=?", (int(target),)) if is_id(target) else []
     rows = rows or index.rows("name=?", (target,))
     row = max(rows, key=newest, default=None)
-    if arrivals and (row is None or row.ended is not None):
-        return arriving(arrivals[0], layout)
+    if row is None or row.ended is not None:
+        arrival = index.arrival(target)
+        if arrival is not None:
+            return arriving(arrival, layout)
     if row is None:
         return None
-    reasons: Mapping[int, Reason] = {}
+    reasons: Mapping[int, Explained] = {}
     if waits_for_its_turn(row):
         reasons = reasons_of(index.waiting_and_running(), facts.capacity, facts.obstacle)
-    return entry_of(row, layout, _reason(row, reasons))
+    return entry_of(row, layout, reasons.get(row.id))
 
 
 def newest(row: Row) -> tuple[bool, int]:
     """The order of preference among jobs of one name."""
     return row.ended is None, row.id
-
-
-def is_id(target: str) -> bool:
-    """True if this can be a job's id: SQLite's integers end at 63 bits."""
-    return target.isascii() and target.isdigit() and len(target) < 19
-
-
-def _reason(row: Row, reasons: Mapping[int, Reason]) -> Reason | None:
-    return reasons.get(row.id) if waits_for_its_turn(row) else None

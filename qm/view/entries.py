@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from qm.folders.layout import Layout
 from qm.index import ArrivalRow, Row
@@ -16,14 +17,14 @@ from qm.policy import Capacity, InUse, Waiting, explain, order_of
 NOT_RUNNING = Reason("NotRunning", "no QM runs here; qm serve starts one")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A job, or with ``id`` None an entry of QM_qJobs that is no job yet.
 
     Times are UTC as in the records, ``mem`` and ``peak_memory`` are in bytes,
     ``walltime`` and ``cpu_seconds`` in seconds; None where that is not known
     or not true of this state. ``folder`` is the full path, None for a job whose
     folder a person took away; it is for showing, :func:`locate` finds it.
+    A tuple, not a dataclass: a list of 100,000 jobs makes as many of them.
     """
 
     id: int | None
@@ -42,13 +43,17 @@ class Entry:
     started: str | None
     ended: str | None
     folder: str | None
-    place: str | None
     attempt: int
     mem: int | None
     walltime: float | None
     cpu_seconds: float | None
     peak_memory: int | None
+    nb_gpu: int | None
+    expected_start: str | None
+    """Of a waiting job, where it can be known."""
+    place: str | None
     inode: int | None
+    arrival: int | None
 
     @property
     def label(self) -> str:
@@ -58,54 +63,52 @@ class Entry:
 
     def as_json(self) -> dict[str, Any]:
         """The object of ``--json``."""
-        return {name: getattr(self, name) for name in _IN_JSON}
+        return dict(zip(IN_JSON, self, strict=False))
 
 
-_IN_JSON = (
-    *("id", "name", "state", "reason", "exit_code", "signal", "nb_proc", "priority", "owner"),
-    *("info", "submitted", "started", "ended", "folder", "attempt", "mem", "walltime"),
-    *("cpu_seconds", "peak_memory"),
-)
+IN_JSON = Entry._fields[: Entry._fields.index("place")]
+"""The members of an entry that ``--json`` shows, in their order."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What was asked for, by id, with arriving entries last; whether a manager runs."""
+class View(NamedTuple):
+    """What was asked for, in its order, and whether a manager runs."""
 
     entries: tuple[Entry, ...]
     manager_runs: bool
+    more_waiting: int = 0
+    """Entries that wait and are left out, where a short list was asked for."""
+    more_ended: int = 0
+
+
+class Explained(NamedTuple):
+    """Why a queued job waits, and when it will start (UTC; None: nobody knows)."""
+
+    reason: str
+    expected_start: str | None = None
 
 
 def plain(name: str) -> str:
     """A folder's name as index and JSON have it: undecodable bytes become ``\\xff``."""
+    if name.isascii():
+        return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def entry_of(row: Row, layout: Layout, reason: Reason | None = None) -> Entry:
-    """The line of a job; ``reason`` is for one that has none stored."""
+def entry_of(row: Row, layout: Layout, explained: Explained | None = None) -> Entry:
+    """The line of a job; ``explained`` is for one that has no reason stored."""
+    reason, start = (row.reason, None) if explained is None else explained
+    folder = None if row.place is None else _prefix(layout.root, row.place) + row.name
     return Entry(
-        id=row.id,
-        name=row.name,
-        state=row.state,
-        reason=row.reason if reason is None else str(reason),
-        exit_code=row.exit_code,
-        signal=row.signal,
-        nb_proc=row.nb_proc,
-        priority=row.priority,
-        owner=row.owner,
-        info=row.info,
-        submitted=row.submitted,
-        started=row.started,
-        ended=row.ended,
-        folder=None if row.place is None else os.path.join(layout.root, row.place, row.name),
-        place=row.place,
-        attempt=row.attempt,
-        mem=row.mem,
-        walltime=row.walltime,
-        cpu_seconds=row.cpu_seconds,
-        peak_memory=row.peak_memory,
-        inode=row.inode,
+        *(row.id, row.name, row.state, reason, row.exit_code, row.signal, row.nb_proc),
+        *(row.priority, row.owner, row.info, row.submitted, row.started, row.ended, folder),
+        *(row.attempt, row.mem, row.walltime, row.cpu_seconds, row.peak_memory, row.nb_gpu),
+        *(start, row.place, row.inode, row.arrival),
     )
+
+
+@lru_cache
+def _prefix(root: str, place: str) -> str:
+    return os.path.join(root, place, "")
 
 
 def arriving(arrival: ArrivalRow, layout: Layout, owner: str | None = None) -> Entry:
@@ -125,13 +128,16 @@ def arriving(arrival: ArrivalRow, layout: Layout, owner: str | None = None) -> E
         started=None,
         ended=None,
         folder=layout.path(Place.WAITING, arrival.name),
-        place=Place.WAITING.value,
         attempt=0,
         mem=None,
         walltime=None,
         cpu_seconds=None,
         peak_memory=None,
+        nb_gpu=None,
+        expected_start=None,
+        place=Place.WAITING.value,
         inode=None,
+        arrival=None,
     )
 
 
@@ -142,7 +148,7 @@ def waits_for_its_turn(row: Row) -> bool:
 
 def reasons_of(
     rows: Iterable[Row], capacity: Capacity, obstacle: Reason | None
-) -> Mapping[int, Reason]:
+) -> Mapping[int, Explained]:
     """Why each of the queued jobs among all open ``rows`` waits, by id."""
     waiting, in_use = [], []
     for row in rows:
@@ -150,11 +156,20 @@ def reasons_of(
             waiting.append(Waiting(row.id, row.nb_proc, order_of(row.priority, row.arrival)))
         elif row.state in ACTIVE_STATES:
             in_use.append(InUse(row.id, row.nb_proc))
-    return explain(waiting, in_use, capacity, obstacle)
+    reasons = explain(waiting, in_use, capacity, obstacle)
+    return {job_id: Explained(str(reason)) for job_id, reason in reasons.items()}
 
 
-def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """By id; arriving entries last, in the order in which they were seen."""
-    return tuple(
-        sorted(entries, key=lambda e: (e.id is None, e.id or 0, e.submitted or "", e.name))
-    )
+def order_of_start(entry: Entry) -> tuple[bool, int, int, str]:
+    """Which of the waiting jobs starts first; what is no job yet comes after them."""
+    return (entry.id is None, -(entry.priority or 0), entry.arrival or 0, entry.submitted or "")
+
+
+def seconds(moment: str | None) -> float | None:
+    """Seconds since the epoch of a UTC time as the records have it; None where it is none."""
+    if moment is None:
+        return None
+    try:
+        return datetime.fromisoformat(moment).timestamp()
+    except ValueError:
+        return None

@@ -1,24 +1,21 @@
-"""A job's process.log, wherever its folder lies, and while it grows."""
+"""A job's logs, wherever its folder lies, and while they grow."""
 
 from __future__ import annotations
 
 import codecs
 import os
 import stat
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from qm.errors import QMError
 from qm.folders.layout import Layout
-from qm.jobdir import read_records
-from qm.jobfiles import LOG
+from qm.jobfiles import LOG, OWN
 from qm.names import shown
 from qm.view.entries import Entry
 from qm.view.load import locate
 
-_CHUNK = 1 << 16
-_POLL = 0.2
+_CHUNK = 1 << 18
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -38,6 +35,8 @@ class LogReader:
 
     layout: Layout
     entry: Entry
+    file: str = LOG
+    """Its path inside the job folder."""
     offset: int = 0
     inode: int = 0
     folder: str | None = None
@@ -45,26 +44,35 @@ class LogReader:
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
 
-    def read(self, write: Write) -> bool:
-        """Write what is new; False where there is no log (yet)."""
+    def read(self, write: Write, tell: Write = lambda text: None) -> bool:
+        """Write what is new; False where there is no such file (yet).
+
+        Another attempt begins a new log: the rest of the earlier one is written
+        first, and ``tell`` is told; so it is where the log was cut off.
+        """
         fd = self._open()
         if fd is None:
+            if self.inode:
+                self._read_archived(write)
             return False
         try:
             status = os.fstat(fd)
-            if (status.st_ino, True) != (self.inode, status.st_size >= self.offset):
-                # Another attempt has begun a new log.
-                self.inode, self.offset = status.st_ino, 0
-            os.lseek(fd, self.offset, os.SEEK_SET)
-            while data := os.read(fd, _CHUNK):
-                self.offset += len(data)
-                write(self.decoder.decode(data))
+            if self.inode and status.st_ino != self.inode:
+                attempt = self._read_archived(write)
+                after = "" if attempt is None else f" after attempt {attempt}"
+                tell(f"{self.entry.label}: a new log begins{after}")
+                self.offset = 0
+            elif status.st_size < self.offset:
+                tell(f"{self.entry.label}: its log was cut off; from the beginning again")
+                self.offset = 0
+            self.inode = status.st_ino
+            self._read_on(fd, write)
         finally:
             os.close(fd)
         return True
 
     def skip_to_last(self, lines: int) -> None:
-        """Begin with the last ``lines`` lines."""
+        """Begin with the last ``lines`` lines; only the end of the file is read for that."""
         fd = self._open()
         if fd is None:
             return
@@ -74,6 +82,33 @@ class LogReader:
         finally:
             os.close(fd)
 
+    def finish(self, write: Write) -> None:
+        """Write what is left of a character that was cut off; nothing more is read."""
+        write(self.decoder.decode(b"", final=True))
+
+    def _read_on(self, fd: int, write: Write) -> None:
+        os.lseek(fd, self.offset, os.SEEK_SET)
+        while data := os.read(fd, _CHUNK):
+            self.offset += len(data)
+            write(self.decoder.decode(data))
+
+    def _read_archived(self, write: Write) -> int | None:
+        """The rest of the log that was read so far, if it was archived with its attempt; which."""
+        folder = self.folder or locate(self.layout, self.entry)
+        for attempt in reversed(earlier_attempts(folder)):
+            assert folder is not None
+            try:
+                fd = _open_plain(os.path.join(folder, archived(attempt)))
+            except (OSError, QMError):
+                continue
+            try:
+                if os.fstat(fd).st_ino == self.inode:
+                    self._read_on(fd, write)
+                    return attempt
+            finally:
+                os.close(fd)
+        return None
+
     def _open(self) -> int | None:
         for _ in range(2):
             if self.folder is None:
@@ -81,11 +116,42 @@ class LogReader:
             if self.folder is None:
                 return None
             try:
-                return _open_plain(os.path.join(self.folder, LOG))
+                return _open_plain(os.path.join(self.folder, self.file))
             except FileNotFoundError:
                 # No log, or the folder has moved on: look where it lies now.
                 self.folder = None
         return None
+
+
+def archived(attempt: int) -> str:
+    """Where the log of an earlier attempt lies inside the job folder."""
+    return os.path.join(OWN, f"attempt-{attempt}", LOG)
+
+
+def earlier_attempts(folder: str | None) -> list[int]:
+    """The attempts of which records and log were put aside, oldest first."""
+    try:
+        names = [] if folder is None else os.listdir(os.path.join(folder, OWN))
+    except OSError:
+        return []
+    numbers = [name.removeprefix("attempt-") for name in names if name.startswith("attempt-")]
+    return sorted(int(number) for number in numbers if number.isdecimal())
+
+
+def read_end(layout: Layout, entry: Entry, size: int) -> bytes | None:
+    """The last ``size`` bytes of the job's log; None where there is none."""
+    folder = locate(layout, entry)
+    try:
+        fd = None if folder is None else _open_plain(os.path.join(folder, LOG))
+    except (OSError, QMError):
+        return None
+    if fd is None:
+        return None
+    try:
+        os.lseek(fd, max(0, os.fstat(fd).st_size - size), os.SEEK_SET)
+        return os.read(fd, size)
+    finally:
+        os.close(fd)
 
 
 def _open_plain(path: str) -> int:
@@ -115,32 +181,6 @@ def _start_of_last(fd: int, lines: int) -> int:
         if not wanted:
             return position + found + 1
     return 0 if lines else end
-
-
-def follow(reader: LogReader, write: Write, tell: Write) -> None:
-    """Write the log as it grows, until the job has ended. QMError where its folder is gone."""
-    told = False
-    while True:
-        # Asked first: what the script wrote before it ended is read after that.
-        ended = _has_ended(reader)
-        there = reader.read(write)
-        if ended:
-            return
-        if not there and not told:
-            told = True
-            tell(no_log(reader.entry) + "; waiting for it")
-        time.sleep(_POLL)
-
-
-def _has_ended(reader: LogReader) -> bool:
-    path = locate(reader.layout, reader.entry)
-    if path is None:
-        raise QMError(f"the folder of {reader.entry.label} was taken away")
-    reader.folder = path
-    try:
-        return read_records(path, os.path.basename(path)).ended
-    except FileNotFoundError:
-        return False  # It has just moved on.
 
 
 def no_log(entry: Entry) -> str:

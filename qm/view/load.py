@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import replace
+import time
 
 from qm.control.client import manager_runs, manager_says
 from qm.errors import NoSuchJob
 from qm.folders.layout import Layout
 from qm.identity import Identity
-from qm.index import reading
+from qm.index import IndexReader, reading
 from qm.model import Place, Reason
 from qm.names import shown
-from qm.view.by_index import Facts, entries_by_index, facts_of, find_by_index, is_id
-from qm.view.entries import NOT_RUNNING, Entry, View, in_order, plain
+from qm.view.by_index import Facts, facts_of, find_by_index, view_by_index
+from qm.view.entries import NOT_RUNNING, Entry, View, plain
+from qm.view.query import EVERYTHING, Query, arrange, in_order, is_id, matcher, shortened
 
 _NO_INDEX = Reason("Indexing", "QM is making its index anew; ask again in a moment")
 _JUST_NOW = Reason("Settling", "QM has just seen it")
 
 
-def load(layout: Layout, since: str | None) -> View:
-    """Everything that waits, runs or arrives, and what ended since this UTC time (None: ever).
+def load(layout: Layout, since: str | None, query: Query = EVERYTHING) -> View:
+    """Everything that waits, runs or arrives, and what ended since this UTC time (None: ever),
+    as far as ``query`` asks for it, sorted as it says.
 
     A running manager's index is believed. Without a manager, or while its
     index is missing, damaged or not yet complete, the folders are read.
@@ -29,13 +31,30 @@ def load(layout: Layout, since: str | None) -> View:
     running = manager_runs(layout)
     if running:
         try:
-            with reading(layout.index_file) as index:
-                facts = facts_of(index, manager_says(layout))
+            with reading(layout.index_file) as index, index.snapshot():
+                facts = trusted_facts(index, layout)
                 if facts is not None:
-                    return View(in_order(entries_by_index(index, layout, facts, since)), True)
+                    return view_by_index(index, layout, facts, since, query, time.time())
         except sqlite3.Error:
             pass  # Deleted or damaged: the manager makes it anew.
-    return _from_folders(layout, since, running)
+    view = _from_folders(layout, since, running)
+    return view if query is EVERYTHING else _asked_for(view, query, time.time())
+
+
+def _asked_for(view: View, query: Query, now: float) -> View:
+    entries, waiting, ended = [*filter(matcher(query), view.entries)], 0, 0
+    if query.brief is not None:
+        entries, waiting, ended = shortened(entries, query.brief)
+    return View(arrange(entries, query, now), view.manager_runs, waiting, ended)
+
+
+def trusted_facts(index: IndexReader, layout: Layout) -> Facts | None:
+    """The manager's facts where the index shows the jobs of the one that runs, else None.
+
+    To be called within a snapshot: who holds the lock is read after it has
+    begun, so that a manager that has just started is noticed.
+    """
+    return facts_of(index, manager_says(layout))
 
 
 def find(layout: Layout, target: str) -> Entry:
@@ -56,8 +75,8 @@ def _find(layout: Layout, wanted: str) -> Entry | None:
     running = manager_runs(layout)
     if running:
         try:
-            with reading(layout.index_file) as index:
-                facts: Facts | None = facts_of(index, manager_says(layout))
+            with reading(layout.index_file) as index, index.snapshot():
+                facts = trusted_facts(index, layout)
                 if facts is not None:
                     found = find_by_index(index, layout, facts, name)
                     return found if _is_there(layout, found) else _just_now(layout, wanted)
@@ -89,7 +108,7 @@ def _pinned(layout: Layout, entry: Entry) -> Entry:
         inode = os.lstat(layout.path(Place.WAITING, entry.name)).st_ino
     except OSError:
         return entry
-    return replace(entry, inode=inode)
+    return entry._replace(inode=inode)
 
 
 def target_of(target: str) -> str:
@@ -124,7 +143,7 @@ def _from_folders(layout: Layout, since: str | None, running: bool) -> View:
         except sqlite3.Error:
             pass  # It saves time, no more.
     why = _NO_INDEX if running else NOT_RUNNING
-    return View(in_order(entries_by_folders(layout, known, since, why)), running)
+    return View(tuple(in_order(entries_by_folders(layout, known, since, why))), running)
 
 
 def _choose(entries: tuple[Entry, ...], target: str) -> Entry | None:

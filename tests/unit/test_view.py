@@ -17,7 +17,8 @@ from qm.model import Job, JobOptions, Outcome, Place, Reason, State
 from qm.osops import FolderHandle, identity_of
 from qm.records import Claim, encode
 from qm.view import Entry, find, load, locate, target_of
-from qm.view.joblog import LogReader, follow
+from qm.view.follow import follow
+from qm.view.joblog import LogReader
 
 RECENTLY = "2026-01-02T00:00:00.000Z"
 LONG_AGO = "2025-01-02T00:00:00.000Z"
