@@ -73,8 +73,8 @@ class Dashboard(App[None]):
         """The board."""
         return self.board
 
-    def on_mount(self) -> None:
-        """Begin to look."""
+    def on_ready(self) -> None:
+        """Begin to look: now the board has its tables."""
         self._looker.start()
 
     def on_unmount(self) -> None:
@@ -88,7 +88,8 @@ class Dashboard(App[None]):
 
     def on_dashboard_looked(self, event: Looked) -> None:
         """Show it."""
-        self.board.show(event.snapshot)
+        if self.board.is_running:
+            self.board.show(event.snapshot)
 
     def on_dashboard_log_read(self, event: LogRead) -> None:
         """Show it where its job is shown."""
@@ -101,9 +102,9 @@ class Dashboard(App[None]):
         """Tell it once, and look what has become of it."""
         if event.well or event.text != self._trouble:
             if event.well:
-                self.notify(event.text)
+                self.notify(event.text, markup=False)
             else:
-                self.notify(event.text, severity="error", timeout=12)
+                self.notify(event.text, severity="error", timeout=12, markup=False)
         self._trouble = "" if event.well else event.text
         if event.well:
             self._looker.hurry()
@@ -129,7 +130,7 @@ class Dashboard(App[None]):
         """Ask the person first."""
         action, entry = event.action, event.entry
         if not fits(action, entry):
-            self.notify(refusal(action, entry), severity="warning")
+            self.notify(refusal(action, entry), severity="warning", markup=False)
             return
 
         def answered(yes: bool | None) -> None:

@@ -46,7 +46,8 @@ class Looker:
         """End, unless a look takes too long."""
         self._stopped = True
         self._wake.set()
-        self._thread.join(_STOP_PATIENCE)
+        if self._thread.is_alive():
+            self._thread.join(_STOP_PATIENCE)
 
     def watch(self, entry: Entry | None, limit: int) -> None:
         """Read the last ``limit`` bytes of this job's log from now on."""

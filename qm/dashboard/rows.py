@@ -84,6 +84,8 @@ def clock(seconds: float) -> str:
         return f"{whole} s"
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
+    if hours >= 2400:
+        return f"{hours // 24}d"
     if hours >= 24:
         return f"{hours // 24}d {hours % 24}h"
     if hours >= 10:

@@ -107,9 +107,11 @@ class JobTable(ScrollView, can_focus=False):
     def _bring_into_view(self) -> None:
         if self._selected is None:
             return
-        top, last = round(self.scroll_y), self._selected - self.page + 1
+        ends = self._selected == len(self._rows) - 1
+        top = round(self.scroll_y)
+        last = self._selected + bool(ends and self._note) - self.page + 1
         if self._selected < top or last > top:
-            target = min(self._selected, max(last, 0)) if last <= top else last
+            target = last if last > top else self._selected
             self.call_after_refresh(self.scroll_to, y=target, animate=False)
 
     def render_line(self, y: int) -> Strip:

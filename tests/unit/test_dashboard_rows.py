@@ -97,7 +97,8 @@ def test_a_cell_has_exactly_its_width(text: str, width: int, right: bool) -> Non
         (3723, "1:02:03"),
         (86_100, "23h 55m"),
         (183_600, "2d 3h"),
-        (86_400 * 365, "365d 0h"),
+        (86_400 * 99.9, "99d 21h"),
+        (86_400 * 365, "365d"),
     ],
 )
 def test_a_duration_fits_into_its_column(seconds: float, text: str) -> None:
