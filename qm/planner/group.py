@@ -22,7 +22,10 @@ class Group:
     So a search for a short job skips whole blocks, however many walltimes there are.
     """
 
-    __slots__ = ("_blocks", "_shortest", "demand", "needs")
+    __slots__ = ("_blocks", "_shortest", "demand", "first", "needs")
+
+    first: Order
+    """The place of the first one; not there while there is none."""
 
     def __init__(self, needs: Needs, demand: Needs) -> None:
         self.needs = needs
@@ -33,11 +36,6 @@ class Group:
 
     def __bool__(self) -> bool:
         return bool(self._blocks)
-
-    @property
-    def first(self) -> Order:
-        """The place of the first one; IndexError where there is none."""
-        return self._blocks[0][0][0]
 
     def first_within(self, limit: float, before: Order | None) -> Order | None:
         """The first one that runs for at most ``limit`` seconds, if it comes ``before`` that."""
@@ -56,10 +54,12 @@ class Group:
         if not self._blocks:
             self._blocks.append([entry])
             self._shortest.append(entry[1])
+            self.first = entry[0]
             return
         index = min(bisect_left(self._blocks, entry, key=_last), len(self._blocks) - 1)
         block = self._blocks[index]
         insort(block, entry)
+        self.first = self._blocks[0][0][0]
         self._shortest[index] = min(self._shortest[index], entry[1])
         if len(block) > 2 * _BLOCK:
             self._blocks[index : index + 1] = [block[:_BLOCK], block[_BLOCK:]]
@@ -74,8 +74,15 @@ class Group:
         del block[bisect_left(block, entry)]
         if not block:
             del self._blocks[index], self._shortest[index]
-            return
-        if entry[1] <= self._shortest[index] < inf:
+        else:
+            self._tidy(index, entry[1])
+        if self._blocks:
+            self.first = self._blocks[0][0][0]
+
+    def _tidy(self, index: int, removed: float) -> None:
+        """A job of that walltime has left a block."""
+        block = self._blocks[index]
+        if removed <= self._shortest[index] < inf:
             self._measure(index)
         if index + 1 < len(self._blocks) and len(block) + len(self._blocks[index + 1]) <= _BLOCK:
             # Otherwise jobs that wait for long would end up in a block each.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from math import inf
+from operator import attrgetter
 
 from qm.planner.group import Entry, Group
 from qm.planner.jobs import Capacity, Needs, Order, Running, Waiting, free_room
 from qm.planner.reservation import reserve
+
+_first = attrgetter("first")
 
 
 class Planner:
@@ -94,20 +97,21 @@ class Planner:
         fitting = self._fitting()
         if not fitting:
             return None
-        head = min(group.first for group in self._groups.values())
-        best = min(group.first for group in fitting)
+        head = min(map(_first, self._by_demand))
+        best = min(map(_first, fitting))
         if best == head:
             return head[-1]
         chosen = self._backfill(self._waiting[head[-1]], best, fitting, now)
         return None if chosen is None else chosen[-1]
 
     def _fitting(self) -> list[Group]:
-        free = self._free
+        free_processors, free_memory, free_gpus = self._free
         fitting = []
         for group in self._by_demand:
-            if group.demand.processors > free.processors:
+            processors, memory, gpus = group.demand
+            if processors > free_processors:
                 break
-            if group.demand.within(free):
+            if memory <= free_memory and gpus <= free_gpus:
                 fitting.append(group)
         return fitting
 

@@ -142,6 +142,17 @@ def test_starts_are_expected_where_walltimes_tell_them() -> None:
     assert starts == {2: 100.0, 3: 0.0, 4: 150.0, 5: None}
 
 
+def test_no_start_is_expected_in_the_past() -> None:
+    explained = explain([waits(2, 8)], [runs(1, 6, ends=50.0)], EIGHT, 80.0, None)
+    assert explained[2].expected_start == 80.0
+
+
+def test_a_job_that_ends_just_as_the_first_one_can_start_is_not_held_back() -> None:
+    waiting = [waits(2, 8), waits(3, walltime=300.0), waits(4, walltime=301.0)]
+    reasons = told(waiting, [runs(1, 6, ends=300.0)])
+    assert reasons[3] == "Priority: starts next" and " kept for job 2 " in reasons[4]
+
+
 def test_starts_are_computed_for_the_first_jobs_only() -> None:
     waiting = [waits(n, 8, walltime=10) for n in range(1, 6)]
     explained = explain(waiting, [], EIGHT, 0, None, limit=3)
