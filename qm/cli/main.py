@@ -23,7 +23,7 @@ COMMANDS = {
     "reload": "qm.cli.background:reload",
     "status": "qm.cli.running:status",
     "submit": "qm.cli.submitting:submit",
-    "check": "qm.cli.submitting:check",
+    "check": "qm.cli.checking:check",
     "list": "qm.cli.looking:list_jobs",
     "show": "qm.cli.looking:show",
     "why": "qm.cli.looking:why",

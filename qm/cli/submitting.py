@@ -1,191 +1,141 @@
-"""The commands that put jobs in: submit and check."""
+"""The command submit: folders, scripts, commands and sweeps become jobs."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from qm.cli.output import print_json, print_pairs, say, tell
+from qm.cli.output import tell
 from qm.cli.session import Session
+from qm.cli.submit_options import SubmitCommand, key_options, wishes_of
 
 if TYPE_CHECKING:
-    from qm.submit import Checked, Source, Submission
+    from qm.submit.orders import Order
+    from qm.submit.table import Table
+    from qm.submit.words import Target
 
-_PATIENCE = 60.0
-"""Seconds for the manager to look at what was submitted."""
 
-
-@click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--move", is_flag=True, help="Take the source away instead of copying it.")
+@click.command(cls=SubmitCommand)
+@click.argument("words", metavar="[WORD]... [-- COMMAND...]", nargs=-1)
+@click.option("--name", "-N", metavar="NAME", help="Name of the job's folder; may hold {column}.")
 @click.option("--hold", is_flag=True, help="Let it wait until `qm release`.")
-@click.option("--name", metavar="NAME", help="The name of the job's folder.")
+@key_options
+@click.option("--each", metavar="TABLE", help="A CSV file: one job for each of its rows.")
+@click.option("--fill", metavar="GLOB", multiple=True, help="More files to fill {column} into.")
+@click.option("--move", is_flag=True, help="Take a folder or script away instead of copying it.")
 @click.option("--force", is_flag=True, help="Submit it even if QM is going to refuse it.")
+@click.option("--dry-run", is_flag=True, help="Say what would be submitted, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
 @click.pass_obj
 def submit(
     session: Session,
-    paths: Sequence[str],
-    move: bool,
-    hold: bool,
+    /,
+    words: Sequence[str],
+    behind: Sequence[str],
     name: str | None,
+    hold: bool,
+    each: str | None,
+    fill: Sequence[str],
+    move: bool,
     force: bool,
+    dry_run: bool,
     as_json: bool,
+    env: Sequence[str],
+    pairs: Sequence[str],
+    **keys: Any,
 ) -> int:
-    """Submit folders or scripts as jobs.
+    """Submit folders, scripts or commands as jobs.
 
-    A folder is a job; a file is a script with #QM, #SBATCH or #PBS lines.
-    Each is copied and takes its place in the queue at once. Its script gets your
-    environment, without what looks like a secret.
+    A WORD is an existing folder (a job), an existing file (a script with #QM,
+    #SBATCH or #PBS lines), `-` (a script on standard input), or a command in
+    quotes: qm submit "python train.py --epochs 50". All that follows `--` is one
+    command.
+
+    A folder or a script is copied, and runs in its copy. A command, and a script
+    from standard input, runs in the folder that you are in; its log lies in its
+    job folder. Relative paths of --cwd, --stdout and --stderr begin where it runs.
+    Scripts get your environment, without what looks like a secret. Options win
+    over the info file.
+
+    --each makes one job for each row of a table: {column} becomes the row's value
+    in the command, in options, in the info file, in files named *.in or *.tmpl,
+    and in those that match --fill; the environment has QM_ROW, and QM_SWEEP_LR for
+    a column lr.
     """
-    if name is not None and len(paths) > 1:
-        raise click.UsageError("--name is for one PATH")
-    code, submitted = 0, []
-    from qm.errors import QMError
+    from datetime import UTC, datetime
 
-    for path in paths:
-        try:
-            submission = _submit_one(session, path, name, move=move, hold=hold, force=force)
-        except QMError as error:
-            tell(f"qm: {error}")
-            code = 1
-            continue
-        submitted.append(submission)
-        if submission.remark:
-            tell(f"qm: {submission.remark}")
-    return max(code, _report(session, submitted, as_json) if submitted else 0)
-
-
-def _submit_one(
-    session: Session, path: str, name: str | None, *, move: bool, hold: bool, force: bool
-) -> Submission:
-    from qm import submit as submitting
-    from qm.control.client import who_asks
-    from qm.errors import Refused
-    from qm.names import shown
+    from qm.cli.dropping import Desk
     from qm.resources import limits_of
+    from qm.submit.orders import Clerk
 
-    config = session.config
-    if move and os.path.islink(path):
-        raise Refused(f"{shown(path)} is a link", "Leave out --move, or name the folder itself.")
-    source = submitting.source_of(path, config.job_files, name)
-    if not force:
-        checked = submitting.check(source, limits_of(config))
-        if checked.refusal is not None:
-            hint = checked.hint or "`qm submit --force` submits it all the same."
-            raise Refused(f"{shown(path)}: {shown(checked.refusal.text)}", hint)
-    caller = submitting.Caller(who_asks(), os.getcwd(), submitting.caller_environment(os.environ))
-    return submitting.submit(session.layout, source, caller, move=move, hold=hold, sync=config.sync)
-
-
-def _report(session: Session, submitted: Sequence[Submission], as_json: bool) -> int:
-    """Say what became of the submissions; the exit code is 1 where one was refused."""
-    from qm.control.client import ask
-    from qm.errors import NotRunning
-
-    tokens = tuple(submission.token for submission in submitted)
-    try:
-        answer = ask(session.layout, "accepted", tokens, timeout=_PATIENCE)
-    except NotRunning:
-        known: dict[str, Any] = {}
+    targets = _targets(words, behind, name, each, fill, move)
+    wishes = wishes_of(keys, env, pairs, dict(os.environ))
+    limits, now = limits_of(session.config), datetime.now(UTC)
+    clerk = Clerk(limits, os.getcwd(), wishes, name, force, _read_pipe, now)
+    desk = Desk(as_json, len(targets))
+    if each is not None:
+        swept = clerk.sweep(targets[0], _table(each), fill)
+        desk.expected = len(swept)
+        orders: Iterable[Order | None] = swept
     else:
-        known = answer["submissions"]
-    jobs = [_json_of(known.get(one.token), one) for one in submitted]
-    if as_json:
-        print_json(jobs)
+        for target in {target.means: target for target in targets}.values():
+            clerk.settled(target, wishes)
+        orders = desk.orders(clerk, targets)
+    if dry_run:
+        from qm.cli.checking import say_orders
+
+        say_orders([order for order in orders if order is not None], as_json)
     else:
-        for job in jobs:
-            _say_what_became(job)
-    return 1 if any(job["state"] == "REJECTED" for job in jobs) else 0
+        desk.submit(session, orders, move=move, hold=hold)
+    return desk.code
 
 
-def _json_of(job: dict[str, Any] | None, submission: Submission) -> dict[str, Any]:
-    if job is not None:
-        return job
-    return {"id": None, "name": submission.name, "state": "ARRIVING", "reason": None}
+def _targets(
+    words: Sequence[str],
+    behind: Sequence[str],
+    name: str | None,
+    each: str | None,
+    fill: Sequence[str],
+    move: bool,
+) -> list[Target]:
+    """What the words mean; UsageError where they and the options do not go together."""
+    from qm.submit.words import Means, targets_of
+
+    count = len(words) + bool(behind)
+    if not count:
+        raise click.UsageError('name a folder, a script or a command: qm submit "python train.py"')
+    if each is not None and (count > 1 or move):
+        raise click.UsageError("--each makes jobs of one template, which stays where it is")
+    if fill and each is None:
+        raise click.UsageError("--fill goes with --each")
+    if name is not None and count > 1:
+        raise click.UsageError("--name is for one WORD")
+    targets = targets_of(words, behind)
+    if name is not None and len(targets) > 1:
+        raise click.UsageError("--name is for one WORD")
+    if move and any(target.means is not Means.PATH for target in targets):
+        raise click.UsageError("--move is for folders and scripts")
+    if sum(target.means is Means.PIPE for target in targets) > 1:
+        raise click.UsageError("standard input can be read only once")
+    return targets
 
 
-def _say_what_became(job: dict[str, Any]) -> None:
-    from qm.cli.sentences import job_text
+def _read_pipe() -> bytes:
+    from qm.jobinfo.text import READ_AT_MOST
+
+    if sys.stdin.isatty():
+        tell("Type the script, and end it with Ctrl-D (on Windows: Ctrl-Z and Enter)")
+    data: bytes = sys.stdin.buffer.read(READ_AT_MOST + 1)
+    return data
+
+
+def _table(file: str) -> Table:
     from qm.names import shown
+    from qm.submit.table import MOST_BYTES, read_table
 
-    if job["id"] is None:
-        say(f"Dropped {shown(job['name'])} into QM_qJobs; it starts when QM runs (qm serve)")
-        return
-    who = job_text(job["id"], job["name"])
-    if job["state"] == "REJECTED":
-        tell(f"Refused {who}: {shown(job['reason'] or '')}")
-    elif job["state"] == "HELD":
-        say(f"Submitted {who}, held; `qm release {job['id']}` lets it start")
-    else:
-        say(f"Submitted {who}")
-
-
-@click.command()
-@click.argument("path")
-@click.option("--json", "as_json", is_flag=True, help="A JSON object, for programs.")
-@click.pass_obj
-def check(session: Session, path: str, as_json: bool) -> int:
-    """Say what QM would say of a job.
-
-    PATH is a folder anywhere, or a script. Nothing is started or changed.
-    """
-    from qm.resources import limits_of
-    from qm.submit import check as look
-    from qm.submit import source_of
-
-    source = source_of(path, session.config.job_files)
-    checked = look(source, limits_of(session.config))
-    if as_json:
-        print_json(_checked_json(checked))
-    elif checked.info is None:
-        _tell_refusal(path, checked)
-    else:
-        _say_ok(source, checked)
-    return 0 if checked.info is not None else 1
-
-
-def _checked_json(checked: Checked) -> dict[str, Any]:
-    info = checked.info
-    return {
-        "ok": info is not None,
-        "reason": None if checked.refusal is None else str(checked.refusal),
-        "hint": checked.hint or None,
-        "info_file": None if info is None else info.file,
-        "nb_proc": None if info is None else info.options.nb_proc,
-        "command": checked.command or None,
-        "notes": list(checked.notes),
-    }
-
-
-def _tell_refusal(path: str, checked: Checked) -> None:
-    from qm.names import shown
-
-    assert checked.refusal is not None
-    tell(f"{shown(path)}: QM would refuse it: {shown(checked.refusal.text)}")
-    if checked.hint:
-        tell(f"  {shown(checked.hint)}")
-
-
-def _say_ok(source: Source, checked: Checked) -> None:
-    from qm.names import shown
-    from qm.quantities import format_duration, format_size
-
-    assert checked.info is not None
-    options = checked.info.options
-    say(f"OK: QM would take {shown(source.path)} as a job named {shown(source.name)}")
-    pairs = {
-        "  info file": shown(checked.info.file),
-        "  command": shown(checked.command),
-        "  nb_proc": str(options.nb_proc),
-    }
-    if options.mem is not None:
-        pairs["  mem"] = format_size(options.mem)
-    if options.walltime is not None:
-        pairs["  walltime"] = format_duration(options.walltime)
-    print_pairs(pairs)
-    for note in checked.notes:
-        say(f"  note: {shown(note)}")
+    with open(file, "rb") as stream:
+        return read_table(shown(file), stream.read(MOST_BYTES + 1))

@@ -7,19 +7,21 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from qm.errors import QMError, Refused
 from qm.folders.layout import Layout
 from qm.jobfiles import LOG, OWN, set_aside
 from qm.model import Place
 from qm.names import shown
-from qm.osops import FolderHandle, rename_folder, sync_folder
+from qm.osops import FolderHandle, rename_folder, sync_file, sync_folder
 from qm.osops.scanning import is_own
 from qm.records import LIMIT, encode
 from qm.submit.copy import copy_file, copy_folder
-from qm.submit.source import Source
+from qm.submit.source import Filled, Made, Source, Work
 
 STAGED = ".incoming-"
 
@@ -43,33 +45,102 @@ class Submission:
     """What a person should know: a source that could not be removed."""
 
 
-def submit(
-    layout: Layout, source: Source, caller: Caller, *, move: bool, hold: bool, sync: bool
-) -> Submission:
-    """Put a job into QM_qJobs, complete and sealed, so that it may start at once.
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A complete and sealed job beside the queue; ``name`` is what it is to be called."""
 
-    ``move`` takes the source away: by a rename on the same file system, else
-    once its copy is committed. With ``sync`` all is on disk on return. Raises
-    QMError where that is not possible; then the source is where it was.
+    token: str
+    path: str
+    name: str
+    moved_from: str | None = None
+    """Where the folder was before it was moved in; None for a copy."""
+    remove: Source | None = None
+    """The source that goes away once its copy is committed."""
+
+
+NO_CHANGES: Mapping[str, str] = MappingProxyType({})
+
+
+def submit(
+    layout: Layout,
+    work: Work,
+    caller: Caller,
+    *,
+    move: bool = False,
+    hold: bool = False,
+    sync: bool = True,
+    changes: Mapping[str, str] = NO_CHANGES,
+) -> Submission:
+    """Stage and commit in one: see :func:`stage` and :func:`commit`."""
+    staged = stage(layout, work, caller, move=move, hold=hold, sync=sync, changes=changes)
+    try:
+        return commit(layout, staged, sync=sync)
+    except BaseException:
+        discard(staged)
+        raise
+
+
+def stage(
+    layout: Layout,
+    work: Work,
+    caller: Caller,
+    *,
+    move: bool = False,
+    hold: bool = False,
+    sync: bool = True,
+    changes: Mapping[str, str] = NO_CHANGES,
+) -> Staged:
+    """Put a job beside the queue, complete and sealed, where nobody takes it for one yet.
+
+    ``changes`` are keys and values that win over its info file. ``move``
+    takes a source away: by a rename on the same file system, else once its
+    copy is committed. With ``sync`` all is on disk on return. Raises QMError
+    where that is not possible; then nothing is left, and a source is where it was.
     """
     waiting = layout.place(Place.WAITING)
     if not os.path.isdir(waiting):
         raise QMError(f"there is no folder {waiting}", "`qm init` makes it.")
-    _refuse_own_folders(layout, source, move)
+    source = _source(work)
+    if source is not None:
+        _refuse_own_folders(layout, source, move)
     token = secrets.token_hex(16)
     staging = os.path.join(waiting, STAGED + token)
-    moved = move and source.stored_as is None and _rename(source.path, staging)
+    whole = isinstance(work, Source) and work.stored_as is None
+    moved = move and source is not None and whole and _rename(source.path, staging)
+    moved_from = source.path if source is not None and moved else None
+    staged = Staged(token, staging, work.name, moved_from)
     try:
         if not moved:
-            _copy(source, staging, sync=sync)
-        _seal(staging, token, source, caller, hold=hold, sync=sync)
-        name = _commit(layout, staging, source.name)
+            _fill(work, staging, sync=sync)
+        _seal(staged, source, caller, changes, hold=hold, sync=sync)
     except BaseException:
-        _take_back(staging, source.path if moved else None)
+        discard(staged)
         raise
+    return replace(staged, remove=source) if move and not moved else staged
+
+
+def commit(layout: Layout, staged: Staged, *, sync: bool) -> Submission:
+    """Make it a job by one rename, under the first free name; QMError where that fails."""
+    name = _commit(layout, staged.path, staged.name)
     if sync:
-        sync_folder(waiting)
-    return Submission(token, name, _remove(source) if move and not moved else None)
+        sync_folder(layout.place(Place.WAITING))
+    remark = None if staged.remove is None else _remove(staged.remove)
+    return Submission(staged.token, name, remark)
+
+
+def discard(staged: Staged) -> None:
+    """Take a job back that is not committed: a copy is removed, a moved folder goes home."""
+    with contextlib.suppress(OSError):
+        if staged.moved_from is None:
+            shutil.rmtree(staged.path)
+        else:
+            rename_folder(staged.path, staged.moved_from)
+
+
+def _source(work: Work) -> Source | None:
+    if isinstance(work, Source):
+        return work
+    return work.template if isinstance(work, Filled) else None
 
 
 def _refuse_own_folders(layout: Layout, source: Source, move: bool) -> None:
@@ -92,30 +163,63 @@ def _rename(source: str, staging: str) -> bool:
     return True
 
 
-def _copy(source: Source, staging: str, *, sync: bool) -> None:
+def _fill(work: Work, staging: str, *, sync: bool) -> None:
+    """Make the folder ``staging`` with everything that the job brings."""
     os.mkdir(staging)
-    if source.stored_as is None:
-        copy_folder(source.path, staging, leave_out=is_own, sync=sync)
+    if isinstance(work, Filled):
+        copy_folder(work.template.path, staging, leave_out=is_own, sync=sync)
+        _write_files(staging, work.files, sync=sync)
+    elif isinstance(work, Made):
+        _write_files(staging, work.files, sync=sync)
+    elif work.stored_as is None:
+        copy_folder(work.path, staging, leave_out=is_own, sync=sync)
     else:
-        copy_file(source.path, os.path.join(staging, source.stored_as), sync=sync)
+        copy_file(work.path, os.path.join(staging, work.stored_as), sync=sync)
+
+
+def _write_files(staging: str, files: Mapping[str, bytes], *, sync: bool) -> None:
+    for name, data in files.items():
+        path = os.path.join(staging, *name.split("/"))
+        try:
+            _write_file(path, data, sync=sync)
+        except OSError as error:
+            raise QMError(f"cannot write {shown(path)}: {error.strerror or error}") from error
+
+
+def _write_file(path: str, data: bytes, *, sync: bool) -> None:
+    if os.path.lexists(path):
+        # Copied from a template that may be read-only, which this copy is not.
+        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | stat.S_IWUSR)
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        if sync:
+            sync_file(file.fileno())
 
 
 def _seal(
-    staging: str, token: str, source: Source, caller: Caller, *, hold: bool, sync: bool
+    staged: Staged,
+    source: Source | None,
+    caller: Caller,
+    changes: Mapping[str, str],
+    *,
+    hold: bool,
+    sync: bool,
 ) -> None:
     """Write ``.qm/submit.json``, last of all: it says that this very folder is complete."""
-    with FolderHandle.open(staging) as folder:
+    with FolderHandle.open(staged.path) as folder:
         # A folder that was moved in may bring its old records and log along.
         for name in (OWN, LOG):
             set_aside(folder, name)
         record = {
-            "token": token,
+            "token": staged.token,
             "identity": list(folder.identity()),
             "hold": hold,
             "env": dict(caller.env),
             "cwd": caller.cwd,
             "user": caller.user,
-            "script": None if source.stored_as is None else os.path.basename(source.path),
+            "script": _script_of(source),
+            "changes": dict(changes),
         }
         data = encode(record)
         if len(data) > LIMIT:
@@ -145,12 +249,11 @@ def _commit(layout: Layout, staging: str, wanted: str) -> str:
         return name
 
 
-def _take_back(staging: str, source: str | None) -> None:
-    with contextlib.suppress(OSError):
-        if source is None:
-            shutil.rmtree(staging)
-        else:
-            rename_folder(staging, source)
+def _script_of(source: Source | None) -> str | None:
+    """The name that a single script had where it came from."""
+    if source is None or source.stored_as is None:
+        return None
+    return os.path.basename(source.path)
 
 
 def _remove(source: Source) -> str | None:
