@@ -1,7 +1,16 @@
 """QM's configuration: one table of options, and QMserv.cfg read by it."""
 
 from qm.config.load import load_config
+from qm.config.mail import MailConfig
 from qm.config.options import Config, HelpRow, WebConfig, option_help
 from qm.config.parse import parse_config
 
-__all__ = ["Config", "HelpRow", "WebConfig", "load_config", "option_help", "parse_config"]
+__all__ = [
+    "Config",
+    "HelpRow",
+    "MailConfig",
+    "WebConfig",
+    "load_config",
+    "option_help",
+    "parse_config",
+]

@@ -30,6 +30,7 @@ _SWITCHES = {
     **dict.fromkeys(("no", "false", "off", "0"), False),
 }
 _OWN_NAMES = frozenset({".", "..", ".qm", ".qm-ready", ".qm-hold", "process.log"})
+_ADDRESS = re.compile(r"[^@\s,;<>\"()\[\]\\:]+@[^@\s,;<>\"()\[\]\\:]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,47 @@ def _within(value: N, at_least: N, at_most: N | None = None) -> N:
     return value
 
 
-def _read_folder(text: str) -> Path:
+def looks_like_address(text: str) -> bool:
+    """True for one mail address, ``name@host``, without a name in front of it."""
+    return len(text) <= 254 and text.isprintable() and _ADDRESS.fullmatch(text) is not None
+
+
+def addresses_in(text: str) -> tuple[str, ...]:
+    """The mail addresses in ``text``, with commas between them; none if any part is not one."""
+    parts = tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split(",")))))
+    return parts if all(map(looks_like_address, parts)) else ()
+
+
+def _read_address(text: str) -> str:
+    if not looks_like_address(text):
+        raise ValueError(text)
+    return text
+
+
+def _read_addresses(text: str) -> tuple[str, ...]:
+    if found := addresses_in(text):
+        return found
+    raise ValueError(text)
+
+
+def _read_web_address(text: str) -> str:
+    from urllib.parse import urlsplit  # Only where such an option is set.
+
+    parts = urlsplit(text)
+    # Asking for the port refuses one that is no number.
+    usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    if not usable or not text.isprintable() or " " in text:
+        raise ValueError(text)
+    return text
+
+
+def _read_text(text: str) -> str:
+    if not text or not text.isprintable():
+        raise ValueError(text)
+    return text
+
+
+def _read_path(text: str) -> Path:
     # Explorer's "Copy as path" puts quotes around.
     bare = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
     if not bare or "\0" in bare:
@@ -157,7 +198,20 @@ SWITCH: Kind[bool] = Kind(
 FOLDER: Kind[Path] = Kind(
     "folder",
     "a folder: an absolute path, one relative to this file, or ~ for your home",
-    _read_folder,
+    _read_path,
+)
+FILE: Kind[Path] = Kind(
+    "file",
+    "a file: an absolute path, one relative to this file, or one that begins with ~",
+    _read_path,
+)
+TEXT: Kind[str] = Kind("text", "a text in one line", _read_text)
+ADDRESS: Kind[str] = Kind("mail address", "a mail address such as me@example.org", _read_address)
+ADDRESSES: Kind[tuple[str, ...]] = Kind(
+    "mail addresses", "mail addresses such as me@example.org, separated by commas", _read_addresses
+)
+WEB_ADDRESS: Kind[str] = Kind(
+    "web address", "an address that begins with http:// or https://", _read_web_address
 )
 NAMES: Kind[tuple[str, ...]] = Kind(
     "file names",

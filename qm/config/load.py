@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from qm.config.mail import MailConfig
 from qm.config.options import Config, WebConfig, options
 from qm.config.parse import FOLDER_KEY, Key, absolute, parse_config
 from qm.errors import ConfigError
@@ -142,10 +143,11 @@ def _expand(path: Path, namer: str) -> Path:
 
 
 def _build(values: Mapping[Key, Any], source: Path | None) -> Config:
-    given: dict[str, dict[str, Any]] = {Config.SECTION: {}, WebConfig.SECTION: {}}
+    given: dict[str, dict[str, Any]] = {option.section: {} for option in options()}
     for option in options():
         key = (option.section, option.name)
         if key in values:
             given[option.section][option.field] = values[key]
+    mail = MailConfig(**given[MailConfig.SECTION])
     web = WebConfig(**given[WebConfig.SECTION])
-    return Config(**given[Config.SECTION], web=web, source=source)
+    return Config(**given[Config.SECTION], mail=mail, web=web, source=source)

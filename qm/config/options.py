@@ -1,7 +1,7 @@
 """The option table: every option of QMserv.cfg, once.
 
-Each line of :class:`Config` and :class:`WebConfig` is one option: the attribute
-and its type for the program, and the name, kind, default and help for people.
+Each line of :class:`Config`, :class:`WebConfig` and :class:`~qm.config.mail.MailConfig` is one
+option: the attribute and its type for the program, and the name, kind, default and help for people.
 The parser, the checks, the help and QMserv.cfg.example are all made from it;
 a new option is one more line.
 """
@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
+from qm.config.entry import option as _option
 from qm.config.kinds import (
     FOLDER,
     HOST,
@@ -20,6 +21,8 @@ from qm.config.kinds import (
     MIB,
     NAMES,
     SWITCH,
+    TEXT,
+    WEB_ADDRESS,
     Kind,
     choice,
     duration,
@@ -29,9 +32,9 @@ from qm.config.kinds import (
     subset,
     whole,
 )
+from qm.config.mail import MailConfig
 from qm.hours import Hours
 
-T = TypeVar("T")
 HOUR = 3600.0
 DAY = 24 * HOUR
 
@@ -56,14 +59,6 @@ class HelpRow(NamedTuple):
     type: str
     default: str
     help: str
-
-
-def _option(name: str, kind: Kind[T], default: str, help: str) -> T:
-    """The dataclass field of an option; its default is read from the default's text."""
-    return field(
-        default_factory=lambda: kind.read(default),
-        metadata={"name": name, "kind": kind, "default": default, "help": help},
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +101,7 @@ class WebConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What QM goes by: ``[QMServer]``, with ``[WEB_QMserver]`` in ``web``.
+    """What QM goes by: ``[QMServer]``, with ``[Mail]`` in ``mail``, ``[WEB_QMserver]`` in ``web``.
 
     Times are in seconds, sizes in bytes. ``Config()`` has all defaults.
     """
@@ -145,8 +140,23 @@ class Config:
         "MailActive",
         SWITCH,
         "no",
-        "Send mail when a job has ended. This version reads the option but sends no mail yet; a"
-        " later one will.",
+        "Send mail when a job has ended, was lost with its machine, or was refused, and when Brake"
+        " has stopped a script. It goes to the job's e_mail by the server in the section Mail.",
+    )
+    notify_url: str | None = _option(
+        "Notify_url",
+        or_word(WEB_ADDRESS, "none"),
+        "none",
+        "An address that is told of every job's end by an HTTP POST with JSON, beside the"
+        " notify_url that a job may have of its own.",
+    )
+    notify_command: str | None = _option(
+        "Notify_command",
+        or_word(TEXT, "none"),
+        "none",
+        "A command that is run at every job's end by the shell, with the same JSON on its standard"
+        " input, and QM_JOB_ID, QM_JOB_NAME, QM_JOB_STATE and QM_JOB_DIR in its environment. It"
+        " may take 60 s. In a longer one, mind that a ; or # after a space begins a comment here.",
     )
     debug: bool = _option("Debug", SWITCH, "no", "QM's own log tells every detail.")
     max_memory: int | None = _option(
@@ -270,6 +280,7 @@ class Config:
         "Write records and starts through to the disk, so that a power cut cannot run a job twice."
         " no: a little faster, without that promise.",
     )
+    mail: MailConfig = field(default_factory=MailConfig)
     web: WebConfig = field(default_factory=WebConfig)
     source: Path | None = None
     """The file that was read; None if there was none."""
@@ -296,7 +307,7 @@ def options() -> tuple[Option, ...]:
     """All options, in the order of the table, section by section."""
     return tuple(
         _described(section.SECTION, entry)
-        for section in (Config, WebConfig)
+        for section in (Config, MailConfig, WebConfig)
         for entry in fields(section)
         if entry.metadata
     )

@@ -24,6 +24,7 @@ Key = tuple[str, str]
 
 FOLDER_KEY: Key = (Config.SECTION, "QM_FOLDER")
 
+_ALIKE = 0.6
 _COMMENT = re.compile(r"(?:^|\s)[#;].*")
 _SECTION = re.compile(r"\[([^]]*)\]")
 _ENTRY = re.compile(r"([^:=]*[^:=\s])\s*[:=]\s*(.*)")
@@ -52,7 +53,7 @@ class _Setting:
 def parse_config(text: str, file_name: str, base: Path) -> dict[Key, Any]:
     """The values that ``text`` sets, checked one by one and against each other.
 
-    ``file_name`` is for the errors; a relative folder starts at ``base``.
+    ``file_name`` is for the errors; a relative path starts at ``base``.
 
     Raises ConfigError with the line for a line that is neither section nor
     option, an unknown section or option, an option that is set twice, and a
@@ -70,7 +71,7 @@ def parse_config(text: str, file_name: str, base: Path) -> dict[Key, Any]:
                 hint="Keep one of the two lines.",
             )
         value = _value_of(option, entry)
-        if key == FOLDER_KEY:
+        if isinstance(value, Path):
             value = absolute(value, base)
         settings[key] = _Setting(entry.line, entry.text, value)
     for rule in AT_MOST:
@@ -123,10 +124,13 @@ def _option_of(entry: _Entry) -> Option:
     for option in same_name:
         if option.section == entry.section:
             return option
+    names = [option.name for option in options() if option.section == entry.section]
     if same_name:
-        hint = f"{same_name[0].name} belongs to [{same_name[0].section}]."
+        sections = " or ".join(f"[{option.section}]" for option in same_name)
+        hint = f"{same_name[0].name} belongs to {sections}."
+        if near := _nearest(entry.name, names, _ALIKE):
+            hint = f"The nearest one is {near}; {hint}"
     else:
-        names = [option.name for option in options() if option.section == entry.section]
         hint = (
             f"The nearest one is {_nearest(entry.name, names)};"
             " QMserv.cfg.example describes them all."
@@ -135,11 +139,13 @@ def _option_of(entry: _Entry) -> Option:
     raise ConfigError(entry.file, entry.line, found, hint=hint)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def _nearest(name: str, known: Iterable[str], alike: float = 0.0) -> str:
+    """The one that looks most like ``name``, by 0 to 1 at least ``alike``; else an empty text."""
     import difflib  # Only for an error: a command that goes well does not load it.
 
     by_lower = {one.lower(): one for one in known}
-    return by_lower[difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.0)[0]]
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=alike)
+    return by_lower[found[0]] if found else ""
 
 
 def _value_of(option: Option, entry: _Entry) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from qm.config import Config, WebConfig, load_config, option_help, parse_config
+from qm.config import Config, MailConfig, WebConfig, load_config, option_help, parse_config
 from qm.config.example import render_example
 from qm.config.options import options
 from qm.errors import ConfigError
@@ -223,10 +223,10 @@ def test_every_field_of_the_configuration_is_in_the_table_with_its_own_name_and_
     in_table = {(option.section, option.field) for option in options()}
     in_classes = {
         (section.SECTION, entry.name)
-        for section in (Config, WebConfig)
+        for section in (Config, MailConfig, WebConfig)
         for entry in fields(section)
     }
-    assert in_classes - in_table == {(SERVER, "web"), (SERVER, "source")}
+    assert in_classes - in_table == {(SERVER, "mail"), (SERVER, "web"), (SERVER, "source")}
     assert len({(option.section, option.name.lower()) for option in options()}) == len(in_table)
     assert all(option.help.endswith(".") for option in options())
 
@@ -273,9 +273,21 @@ def test_the_help_has_a_row_of_text_for_every_option() -> None:
     assert all(cell and isinstance(cell, str) for row in rows.values() for cell in row)
 
 
-def test_the_help_says_that_mail_is_not_sent_yet() -> None:
+def test_the_help_of_mail_names_the_section_that_says_how() -> None:
     row = next(row for row in option_help() if row.name == "MailActive")
-    assert "no mail yet" in row.help
+    assert "section Mail" in row.help
+    assert all("yet" not in row.help for row in option_help() if row.section == "Mail")
+
+
+def test_files_for_mail_start_at_the_folder_of_the_configuration_as_other_paths_do(
+    here: Path, tmp_path: Path
+) -> None:
+    lines = ("[Mail]", "Password_file : secrets/mail", "CA_file : ~/ca.pem", "From : a@b.org")
+    file = write(tmp_path / "etc" / "a.cfg", *lines)
+    mail = load_config(file, environ={}, cwd=here).mail
+    assert mail.password_file == tmp_path / "etc" / "secrets" / "mail"
+    assert mail.ca_file == Path.home() / "ca.pem"
+    assert mail.sender == "a@b.org"
 
 
 def test_a_start_that_goes_well_loads_neither_difflib_nor_platformdirs(here: Path) -> None:

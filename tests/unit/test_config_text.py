@@ -16,7 +16,7 @@ from qm.config import parse_config
 from qm.errors import ConfigError
 
 ORIGINAL = Path(__file__).parents[1] / "data" / "QMserv.original.cfg"
-SERVER, WEB = "QMServer", "WEB_QMserver"
+SERVER, MAIL, WEB = "QMServer", "Mail", "WEB_QMserver"
 
 
 def parse(*lines: str) -> dict[tuple[str, str], Any]:
@@ -131,6 +131,53 @@ def test_a_value_is_read_as_its_kind(name: str, text: str, value: object) -> Non
     assert parse("[QMServer]", f"{name} : {text}") == {(SERVER, name): value}
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("Port", "auto", None),
+        ("Port", "587", 587),
+        ("Security", "STARTTLS", "starttls"),
+        ("User", "none", None),
+        ("User", "a user", "a user"),
+        ("From", "qm@example.org", "qm@example.org"),
+        ("From", "auto", None),
+        ("To", "a@x.org, b@y.org,a@x.org", ("a@x.org", "b@y.org")),
+        ("To", "none", None),
+        ("Min_duration", "1h 30m", 5400.0),
+    ],
+)
+def test_a_value_of_the_mail_section_is_read_as_its_kind(
+    name: str, text: str, value: object
+) -> None:
+    assert parse("[Mail]", f"{name} : {text}") == {(MAIL, name): value}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Security", "tls"),
+        ("Port", "0"),
+        ("From", "QM <qm@example.org>"),
+        ("From", "qm"),
+        ("From", "a@b@c"),
+        ("To", "a@x.org, nobody"),
+        ("To", "a@x.org\x07"),
+        ("User", ""),
+    ],
+)
+def test_a_value_that_mail_cannot_use_is_refused(name: str, text: str) -> None:
+    error = complaint("[Mail]", f"{name} : {text}")
+    assert (error.line, error.found.split()[0]) == (2, name)
+
+
+@pytest.mark.parametrize(
+    "text", ["ftp://x.org/", "x.org", "http://", "http://x.org:port/", "https://x.org/a b"]
+)
+def test_a_web_address_that_cannot_be_one_is_refused(text: str) -> None:
+    error = complaint("[QMServer]", f"Notify_url : {text}")
+    assert "begins with http:// or https://" in error.expected
+
+
 @pytest.mark.parametrize("text", ["~/big disk/QM", '"~/big disk/QM"'])
 def test_a_tilde_is_the_home_folder_and_quotes_around_a_path_are_taken_off(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -218,12 +265,16 @@ def test_an_option_in_the_wrong_section_is_told_where_it_belongs() -> None:
     assert error.hint == "The_Port belongs to [WEB_QMserver]."
 
 
-@pytest.mark.parametrize("section", ["Web", "WEB_QMserv", "DEFAULT", "", "Mail"])
+def test_an_option_of_several_other_sections_is_told_with_all_of_them() -> None:
+    assert complaint("[QMServer]", "host : a").hint == "Host belongs to [Mail] or [WEB_QMserver]."
+
+
+@pytest.mark.parametrize("section", ["Web", "WEB_QMserv", "DEFAULT", "", "Mails"])
 def test_an_unknown_section_is_told_with_the_known_ones_even_if_it_is_empty(section: str) -> None:
     error = complaint("[QMServer]", f"[{section}]")
     assert error.line == 2
     assert f"[{section}]" in error.found
-    assert error.expected == "[QMServer] or [WEB_QMserver]"
+    assert error.expected == "[QMServer] or [Mail] or [WEB_QMserver]"
     assert "The nearest one is [" in error.hint
 
 
