@@ -97,8 +97,8 @@ class Planner:
         fitting = self._fitting()
         if not fitting:
             return None
-        head = min(map(_first, self._by_demand))
-        best = min(map(_first, fitting))
+        head: Order = min(map(_first, self._by_demand))
+        best: Order = min(map(_first, fitting))
         if best == head:
             return head[-1]
         chosen = self._backfill(self._waiting[head[-1]], best, fitting, now)
