@@ -10,7 +10,7 @@ import click
 
 from qm.cli.asking import PATIENCE
 from qm.cli.output import print_json, say, tell
-from qm.cli.selecting import ENDED, Selection, entries, selection_options
+from qm.cli.selecting import ENDED, Selection, select, selection_options
 from qm.cli.session import Session
 
 if TYPE_CHECKING:
@@ -77,11 +77,18 @@ def _purge_jobs(
     from qm.cli.weighing import agreed, as_object, total
     from qm.control.client import manager_runs
     from qm.errors import NotRunning
+    from qm.times import utc_text
 
     if not dry_run and not manager_runs(session.layout):
         text = f"no QM runs on {session.layout.root}"
         raise NotRunning(text, "`qm serve` starts one; then ask again.")
-    found = [entry for entry in entries(session, ENDED) if _is_meant(entry, selection, until)]
+    # Of one form, UTC times compare as text does.
+    latest = utc_text(until)
+    found = [
+        entry
+        for entry in select(session, selection, ENDED)
+        if entry.ended is not None and entry.place is not None and entry.ended <= latest
+    ]
     items = _weighed(session, found)
     question = f"Move {total(items)} to the trash?"
     if not agreed(items, question, dry_run=dry_run, yes=selection.yes, as_json=as_json):
@@ -92,15 +99,6 @@ def _purge_jobs(
     else:
         say(f"Moved {total(gone)} to the trash; `qm purge --trash` deletes for good")
     return 0 if len(gone) == len(items) else 1
-
-
-def _is_meant(entry: Entry, selection: Selection, until: float) -> bool:
-    from qm.times import utc_text
-
-    if entry.ended is None or entry.place is None or not selection.matches(entry):
-        return False
-    # Of one form, UTC times compare as text does.
-    return entry.ended <= utc_text(until)
 
 
 def _weighed(session: Session, found: Sequence[Entry]) -> list[Item]:

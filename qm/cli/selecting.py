@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import sys
 import time
@@ -17,7 +16,7 @@ from qm.model import ACTIVE_STATES, END_STATES, LETTER, WAITING_STATES, State
 
 if TYPE_CHECKING:
     from qm.cli.session import Session
-    from qm.view import Entry
+    from qm.view import Entry, Query
 
 _SHOWN = 10
 _BY_LETTER = {letter: state for state, letter in LETTER.items()}
@@ -32,27 +31,27 @@ class Selection:
 
     everything: bool = False
     states: frozenset[State] = frozenset()
-    owner: str | None = None
-    name: str | None = None
-    """A pattern with ``*`` and ``?``."""
+    owners: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """Names, or patterns with ``*``, ``?`` and ``[abc]``."""
     yes: bool = False
     """The confirmation, given in advance."""
 
     @property
     def given(self) -> bool:
         """True if the options choose jobs."""
-        return self.everything or bool(self.states or self.owner or self.name)
+        return self.everything or bool(self.states or self.owners or self.names)
 
-    def matches(self, entry: Entry) -> bool:
-        """True if this job is meant."""
-        from qm.control.client import who_asks
+    def query(self, possible: frozenset[State]) -> Query:
+        """What is meant among the jobs in the ``possible`` states."""
+        from qm.cli.wishing import owners_of
+        from qm.view import Query
 
-        owner = who_asks() if self.owner == "me" else self.owner
-        return (
-            entry.id is not None
-            and (not self.states or entry.state in self.states)
-            and (owner is None or entry.owner == owner)
-            and (self.name is None or fnmatch.fnmatchcase(entry.name, self.name))
+        states = self.states & possible if self.states else possible
+        return Query(
+            states=frozenset(str(state) for state in states),
+            owners=owners_of(self.owners),
+            names=self.names,
         )
 
 
@@ -64,8 +63,8 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         selection = Selection(
             everything=values.pop("everything"),
             states=values.pop("states"),
-            owner=values.pop("owner"),
-            name=values.pop("pattern"),
+            owners=values.pop("owners"),
+            names=values.pop("names"),
             yes=values.pop("yes"),
         )
         return command(*arguments, selection=selection, **values)
@@ -104,8 +103,12 @@ _OPTIONS = (
         callback=_states_option,
         help="Jobs in these states.",
     ),
-    click.option("--owner", metavar="NAME", help="Jobs of this owner; `me` is you."),
-    click.option("--name", "pattern", metavar="PATTERN", help="Jobs of such names: 'run-*'."),
+    click.option(
+        "--owner", "owners", metavar="NAME", multiple=True, help="Jobs of this owner; `me` is you."
+    ),
+    click.option(
+        "--name", "names", metavar="PATTERN", multiple=True, help="Jobs of such names: 'run-*'."
+    ),
     click.option("-y", "--yes", is_flag=True, help="Do not ask, even if several jobs are chosen."),
 )
 
@@ -138,12 +141,7 @@ def chosen(
         raise click.UsageError(
             f"{verb} is for jobs that are {possible}; not {', '.join(sorted(impossible))}."
         )
-    found = [
-        entry
-        for entry in entries(session, states)
-        if entry.state in states
-        if selection.matches(entry)
-    ]
+    found = select(session, selection, states)
     if not found:
         tell(f"qm: there is no job to {verb}")
     if len(found) > 1:
@@ -151,13 +149,14 @@ def chosen(
     return [str(entry.id) for entry in _in_order(found)]
 
 
-def entries(session: Session, states: frozenset[State]) -> tuple[Entry, ...]:
-    """Everything that may be in one of ``states``: the history is read only for ended ones."""
+def select(session: Session, selection: Selection, states: frozenset[State]) -> tuple[Entry, ...]:
+    """The jobs in ``states`` that the options choose; all of these, where they choose none."""
     from qm.times import utc_text
     from qm.view import load
 
+    # The history is long: it is read only where it may be meant.
     since = None if states & END_STATES else utc_text(time.time())
-    return load(session.layout, since).entries
+    return load(session.layout, since, selection.query(states)).entries
 
 
 def _in_order(found: Iterable[Entry]) -> list[Entry]:

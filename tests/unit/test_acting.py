@@ -280,6 +280,7 @@ def any_job(state: str) -> Answering:
         (("kill", "--name", "run-*"), ["1", "2"]),
         (("kill", "--name", "run-*", "--owner", "bob"), ["2"]),
         (("kill", "--owner", "anna"), ["1", "3", "4"]),
+        (("kill", "--name", "held", "--name", "bus[xy]"), ["3", "4"]),
         (("hold", "--all"), ["1", "2"]),
         (("release", "--all"), ["3"]),
         (("suspend", "--all"), ["4"]),
