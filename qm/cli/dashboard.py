@@ -31,14 +31,14 @@ def dashboard(session: Session) -> None:
     from qm.osops.usage import machine_usage, tree_usage
 
     meters = Meters(machine_usage, tree_usage)
-    Dashboard(session.layout, _Verbs(session).carry_out, meters).run()
+    Dashboard(session.layout, Verbs(session).carry_out, meters).run()
 
 
 def _is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-class _Verbs:
+class Verbs:
     """Carries out what a key asks for."""
 
     def __init__(self, session: Session) -> None:

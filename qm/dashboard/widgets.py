@@ -165,7 +165,7 @@ class LogView(ScrollView, can_focus=False):
     DEFAULT_CSS = """
     LogView {
         overflow-x: auto; overflow-y: auto;
-        scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1;
+        scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0;
         .log--head { text-style: bold; background: $panel; color: $foreground; }
     }
     """

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from qm.dashboard.app import Dashboard
 from qm.dashboard.dialogs import Confirm, Help
@@ -20,57 +17,14 @@ from qm.dashboard.look import Meters
 from qm.errors import QMError
 from qm.model import State
 from tests.fakes.served import ServedFolder
+from tests.fakes.terminal import Steps, Terminal, sit_at
 from tests.unit.test_dashboard_reading import Busy
-
-Steps = Callable[["Terminal"], Awaitable[None]]
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[ServedFolder]:
     with ServedFolder(tmp_path / "QM") as folder:
         yield folder
-
-
-class Terminal:
-    """A person at the dashboard."""
-
-    def __init__(self, app: Dashboard, pilot: Pilot[None]) -> None:
-        self.app = app
-        self.pilot = pilot
-
-    def text(self) -> str:
-        """What the screen shows, without what lies under a dialog."""
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join(strip.text for strip in strips)
-
-    async def press(self, *keys: str) -> None:
-        """One key after the other."""
-        await self.pilot.press(*keys)
-
-    async def wait_for(self, fact: Callable[[], bool], what: str = "") -> None:
-        """Wait until this holds; fails with the screen."""
-        until = time.monotonic() + 15
-        while not fact():
-            assert time.monotonic() < until, f"{what or fact}\n{self.text()}"
-            await self.pilot.pause(0.02)
-
-    async def sees(self, *texts: str) -> None:
-        """Wait until all of them stand on the screen."""
-        for text in texts:
-            await self.wait_for(lambda text=text: text in self.text(), text)  # type: ignore[misc]
-
-    async def told(self, text: str) -> None:
-        """Wait for a message that says this."""
-
-        def is_told() -> bool:
-            return any(text in message.message for message in self.app._notifications)
-
-        await self.wait_for(is_told, text)
-
-    @property
-    def selected(self) -> str:
-        entry = self.app.board.selected
-        return "" if entry is None else entry.name
 
 
 class Manager:
@@ -99,14 +53,8 @@ def at_terminal(
 ) -> None:
     """Run the dashboard, and these steps."""
 
-    async def session() -> None:
-        meters = Meters(Busy, lambda pid, token: None)
-        app = Dashboard(served.layout, manager or Manager(), meters)
-        async with app.run_test(size=size) as pilot:
-            await steps(Terminal(app, pilot))
-
-    asyncio.run(session())
-    assert not [thread for thread in threading.enumerate() if thread.name == "looker"]
+    meters = Meters(Busy, lambda pid, token: None)
+    sit_at(Dashboard(served.layout, manager or Manager(), meters), steps, size)
 
 
 def some_jobs(served: ServedFolder) -> None:
@@ -166,9 +114,7 @@ def test_the_selection_follows_its_job_to_its_end(served: ServedFolder) -> None:
 
     async def steps(terminal: Terminal) -> None:
         await terminal.sees("watched")
-        await terminal.wait_for(lambda: terminal.selected != "")
-        while terminal.selected != "watched":
-            await terminal.press("down")
+        await terminal.select("watched")
         await terminal.sees("watched me")
         served.move(job, State.FINISHED)
         await terminal.sees("RECENT 2")
@@ -227,11 +173,7 @@ def test_every_key_asks_for_its_verb(served: ServedFolder, row: str, key: str, v
     manager = Manager()
 
     async def steps(terminal: Terminal) -> None:
-        await terminal.wait_for(lambda: terminal.selected != "")
-        for _ in range(8):
-            if terminal.selected != row:
-                await terminal.press("down" if terminal.selected != "broken" else "tab")
-        assert terminal.selected == row
+        await terminal.select(row)
         await terminal.press(key, "y")
         await terminal.wait_for(lambda: bool(manager.asked))
         assert manager.asked[0][0] == verb

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qm.dashboard.selection import TABLES, Selection, at, keep, step
+from qm.folders.layout import Layout
+from qm.index import ArrivalRow
 from qm.view import Entry
+from qm.view.entries import arriving
 from tests.fakes.served import an_entry
 
 Tables = dict[str, tuple[Entry, ...]]
@@ -23,7 +24,7 @@ def tables(running: str = "", waiting: str = "", recent: str = "") -> Tables:
 def an_entry_of(word: str) -> Entry:
     if word.isdigit():
         return an_entry(int(word))
-    return replace(an_entry(1), id=None, name=word)
+    return arriving(ArrivalRow(word, "Settling: 1 file", ""), Layout("QM"))
 
 
 def test_at_first_the_first_row_is_selected() -> None:
