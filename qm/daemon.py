@@ -9,20 +9,17 @@ import os
 import secrets
 import signal
 import socket
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from qm.config import Config
 from qm.core import Core, Settings
 from qm.core import actions as act
 from qm.core import events as ev
-from qm.drops import Rules
-from qm.effects.claim import Claimer, probe, take_back
+from qm.effects.claim import Claimer
 from qm.effects.finish import Finisher
-from qm.effects.intents import Intent, read_intents, remove_intent
 from qm.effects.listing import Lister
 from qm.effects.reconcile import Librarian
 from qm.errors import QMError
@@ -31,19 +28,19 @@ from qm.folders.layout import Layout
 from qm.folders.selftest import SelfTest, self_test
 from qm.history import History
 from qm.index import Index
-from qm.jobdir import read_records
-from qm.model import Job, Place, State
-from qm.names import shown
+from qm.logfile import set_debug
+from qm.model import Place
 from qm.osops import FolderHandle, boot_id
 from qm.osops.limits import raise_file_limit
 from qm.osops.scanning import FsClock
-from qm.policy import Capacity
 from qm.reactor.answering import ControlWork, RequestReader
 from qm.reactor.effects import DropWork, LeaveWork, TurnWork
 from qm.reactor.lane import Lane
 from qm.reactor.looking import IndexKeeper, QueueWatcher
-from qm.reactor.reactor import Inbox, Reactor, Workers
-from qm.records import RecordError, job_from_record
+from qm.reactor.reactor import Inbox, Reactor, Workers, capacity_text
+from qm.reconfigure import AFTER_RESTART, differences, settings_of
+from qm.records import RecordError
+from qm.recovery import Recovery
 from qm.resources import limits_of
 from qm.shims import make_python_shim
 from qm.statefile import SavedState, StateFile
@@ -56,16 +53,20 @@ _LOCK_PATIENCE = 2.0
 _STOP_PATIENCE = 20.0
 
 
-def serve(config: Config, *, web: bool) -> int:
+def serve(
+    config: Config,
+    *,
+    web: bool,
+    idle_exit: float | None = None,
+    reread: Callable[[], Config] | None = None,
+) -> int:
     """Be the manager of ``config.folder`` until SIGINT or SIGTERM; returns the exit code.
 
-    QMError where another manager has the folder, or it cannot be used.
+    ``idle_exit``: seconds without any job after which it ends, in place of what
+    the configuration says. ``reread`` reads the configuration again; without
+    it, that is refused. QMError where another manager has the folder, or it
+    cannot be used.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if config.debug else logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
     raise_file_limit()
     layout = Layout(str(config.folder))
     try:
@@ -80,7 +81,8 @@ def serve(config: Config, *, web: bool) -> int:
         tested = self_test(layout)
         for finding in tested.findings:
             log.warning("%s", finding)
-        return Manager(config, layout, tested).run(web=web)
+        manager = Manager(config, layout, tested, reread)
+        return manager.run(web=web, idle_exit=config.idle_exit if idle_exit is None else idle_exit)
 
 
 @contextlib.contextmanager
@@ -106,8 +108,15 @@ def _one_manager(layout: Layout) -> Iterator[None]:
 class Manager:
     """One run of the manager."""
 
-    def __init__(self, config: Config, layout: Layout, tested: SelfTest) -> None:
+    def __init__(
+        self,
+        config: Config,
+        layout: Layout,
+        tested: SelfTest,
+        reread: Callable[[], Config] | None = None,
+    ) -> None:
         self._config = config
+        self._reread = reread
         self._layout = layout
         self._tested = tested
         self._boot = boot_id()
@@ -122,7 +131,7 @@ class Manager:
         self._finisher = Finisher(
             layout, self._history, self._index, self._boot, config.sync, self._lister.forget
         )
-        self._capacity = Capacity(config.max_nb_processors, config.blocking)
+        self._recovery = Recovery(layout, self._finisher, self._boot, sync=config.sync)
         self._system = LocalSystem(self._site(), self._slots(), self._inbox.post)
 
     def _site(self) -> Site:
@@ -133,27 +142,40 @@ class Manager:
             boot=self._boot,
             kill_grace=self._config.kill_grace,
             sync=self._config.sync,
+            nice=self._config.nice,
+            enforce=self._config.enforce,
+            gpus=self._inspector.limits.gpus,
         )
 
     def _slots(self) -> int:
         return 1 if self._config.blocking else self._config.max_nb_processors
 
-    def run(self, *, web: bool) -> int:
+    def run(self, *, web: bool, idle_exit: float | None = None) -> int:
         """Recover, serve, and leave the running jobs to their supervisors."""
         saved = self._load_state()
         fresh_index = self._index.open()
         if not fresh_index:
             self._index.clear_open()
-        self._tell_about_us()
         make_python_shim(self._layout.shims)
         self._system.warm_up()
         moved = saved.root is not None and not self._is_same_root(saved)
-        intents = self._replay_intents()
+        intents = self._recovery.replay_intents()
         core = self._core(saved, moved, first_id=max(intents, default=0) + 1)
-        workers = self._workers()
-        reactor = Reactor(core, self._inbox, workers, self._system, self._index)
+        self._tell_about_us(core)
+        workers = self._workers_of = self._workers()
+        reactor = Reactor(
+            core,
+            self._inbox,
+            workers,
+            self._system,
+            self._index,
+            reload=self._reload,
+            tell_brake=self._tell_brake,
+            idle_exit=idle_exit,
+        )
         stop = self._stop_on_signals()
-        self._probe_claimed(moved)
+        for found in self._recovery.probe_claimed(moved=moved):
+            self._inbox.post(found)
         for event in self._lister.look():
             self._inbox.post(event)
         self._inbox.post(ev.Listed())
@@ -180,78 +202,57 @@ class Manager:
             return saved.root is not None and saved.root.same_folder(own.identity())
 
     def _core(self, saved: SavedState, moved: bool, *, first_id: int) -> Core:
-        settings = Settings(
-            capacity=self._capacity,
+        settings = self._settings(self._config, adopt_records=moved)
+        next_id = max(saved.first_free(self._boot), first_id)
+        return Core(
+            settings,
+            lambda: secrets.token_hex(16),
+            next_id=next_id,
+            steering=saved.steering,
+        )
+
+    def _settings(self, config: Config, *, adopt_records: bool = False) -> Settings:
+        return settings_of(
+            config,
             boot=self._boot,
             host=self._host,
-            rules=Rules(
-                settle=self._config.settle,
-                refuse_after=self._config.refuse_after,
-                empty_after=self._config.empty_after,
-                trust_ctime=self._tested.trust_ctime,
-            ),
-            kill_grace=self._config.kill_grace,
-            adopt_records=moved,
+            trust_ctime=self._tested.trust_ctime,
+            adopt_records=adopt_records,
         )
-        next_id = max(saved.first_free(self._boot), first_id)
-        return Core(settings, lambda: secrets.token_hex(16), next_id=next_id)
 
-    def _tell_about_us(self) -> None:
-        capacity = {"processors": self._capacity.processors, "blocking": self._capacity.blocking}
-        self._index.put_fact("capacity", json.dumps(capacity))
+    def _reload(self, action: act.Reload) -> None:
+        """Read the configuration again; one that is wrong changes nothing."""
+        try:
+            if self._reread is None:
+                raise QMError("this QM was started without a configuration to read again")
+            new = self._reread()
+        except QMError as error:
+            self._workers_of.control.put(
+                act.Answer(action.request, False, {"error": error.message, "hint": error.hint})
+            )
+            return
+        changed = differences(self._config, new)
+        later = [one["name"] for one in changed if one["name"] in AFTER_RESTART]
+        for one in changed:
+            log.info("%s is %s now; it was %s", one["name"], one["new"], one["old"])
+        self._config = replace(new, folder=self._config.folder)
+        settings = self._settings(self._config)
+        self._inspector.limits = settings.limits
+        self._system.adapt(self._site())
+        set_debug(self._config.debug)
+        self._inbox.post(ev.Reconfigured(settings))
+        answer = act.Answer(action.request, True, {"changed": changed, "restart": later})
+        self._workers_of.control.put(answer)
+
+    def _tell_brake(self, action: act.TellBrake) -> None:
+        log.warning("%s; held: %s", action.reason.text, ", ".join(map(str, action.held)) or "none")
+
+    def _tell_about_us(self, core: Core) -> None:
+        capacity = capacity_text(core.state.capacity, core.reserve_after)
+        self._index.put_fact("capacity", capacity)
         manager = {"host": self._host, "pid": os.getpid(), "started": time.time()}
         self._index.put_fact("manager", json.dumps(manager))
         self._index.put_fact("obstacle", "Starting: QM has just started")
-
-    def _replay_intents(self) -> list[int]:
-        """Finish the ends that were decided; returns their ids."""
-        intents, damaged = read_intents(self._layout)
-        for name in damaged:
-            log.error("the intent %s is damaged and was left alone", name)
-        for intent in intents:
-            try:
-                self._replay(intent)
-            except OSError as error:
-                log.error("the end of job %d cannot be finished: %s", intent.id, error)
-        return [intent.id for intent in intents]
-
-    def _replay(self, intent: Intent) -> None:
-        job, _ = job_from_record({"format": 1, **intent.job}, intent.name)
-        job = _ended(job, intent)
-        if self._is_void(intent, job):
-            remove_intent(self._layout, intent.id)
-            return
-        done = self._finisher.carry_out(intent, job)
-        if isinstance(done, ev.Moved):
-            remove_intent(self._layout, intent.id)
-            log.info("job %d (%s): its end was finished", intent.id, shown(intent.name))
-
-    def _is_void(self, intent: Intent, job: Job) -> bool:
-        """Whether the folder is another job's by now, or this one's that has run since."""
-        found = self._layout.find(job.identity, intent.name, intent.place)
-        if found is None:
-            return False
-        records = read_records(self._layout.path(*found), found[1])
-        if records.job is None or not records.is_ours:
-            return False
-        return records.job.id != intent.id or records.exit is not None
-
-    def _probe_claimed(self, moved: bool) -> None:
-        """Read the locks and records of everything in QM_Jobs."""
-        folder = self._layout.place(Place.RUNNING)
-        for name in sorted(os.listdir(folder)):
-            if name.startswith("."):
-                continue
-            try:
-                records = read_records(os.path.join(folder, name), name)
-            except OSError as error:
-                log.warning("%s in QM_Jobs cannot be read: %s", shown(name), error)
-                continue
-            if records.job is None or not (records.is_ours or moved):
-                log.warning("%s in QM_Jobs is not a job of this QM: left alone", shown(name))
-                continue
-            job = replace(records.job, identity=records.identity)
-            self._inbox.post(probe(self._layout, act.Probe(job, Place.RUNNING)))
 
     def _workers(self) -> Workers:
         config, layout, post = self._config, self._layout, self._inbox.post
@@ -264,7 +265,7 @@ class Manager:
             settle=config.settle,
             sync=config.sync,
         )
-        turns = TurnWork(layout, claimer, self._finisher, self._system)
+        turns = TurnWork(layout, claimer, self._finisher, self._system, self._boot)
         leaves = LeaveWork(layout, self._finisher, self._boot, sync=config.sync)
         control = ControlWork(layout, self._index)
         return Workers(
@@ -336,28 +337,7 @@ class Manager:
             lane.stop(max(0.1, until - time.monotonic()))
         claimed = [event.job for event in self._inbox.rest() if isinstance(event, ev.Claimed)]
         for job in [*claimed, *self._system.close()]:
-            self._put_back(job)
+            self._recovery.put_back(job)
         self._index.put_fact("manager", "")
         self._index.close()
         self._clock.close()
-
-    def _put_back(self, job: Job) -> None:
-        """Claimed, and given to nobody: it waits in QM_qJobs while no manager runs."""
-        action = act.Requeue(replace(job, state=State.QUEUED), Place.RUNNING)
-        try:
-            token = secrets.token_hex(16)
-            take_back(self._layout, action, self._boot, token, sync=self._config.sync)
-        except OSError as error:
-            log.warning("job %d is put back by the next manager: %s", job.id, error)
-
-
-def _ended(job: Job, intent: Intent) -> Job:
-    """The job as its intent says that it ended."""
-    outcome = intent.end.outcome
-    return replace(
-        job,
-        state=intent.end.state,
-        reason=outcome.reason,
-        started=outcome.started,
-        outcome=outcome,
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import threading
 from collections.abc import Iterator
@@ -101,6 +102,34 @@ def read_history(path: str) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         return
     yield from _lines(lines)
+
+
+def last_of(path: str, *, id: int | None = None, name: str | None = None) -> dict[str, Any] | None:
+    """The last line of the job of this id, or of the newest job of this name; None: no such.
+
+    Searched from the end without reading every line: a history may be long.
+    """
+    wanted = f'"id": {id},' if id is not None else f'"name": {json.dumps(name)},'
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return None
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+                return _last_with(text, wanted.encode())
+    except FileNotFoundError:
+        return None
+
+
+def _last_with(text: mmap.mmap, wanted: bytes) -> dict[str, Any] | None:
+    at = text.rfind(wanted)
+    while at >= 0:
+        start = text.rfind(b"\n", 0, at) + 1
+        end = text.find(b"\n", at)
+        # Inside a text the quotes would be escaped: what was found is the key itself.
+        for record in _lines([text[start : end if end >= 0 else len(text)]]):
+            return record
+        at = text.rfind(wanted, 0, start)
+    return None
 
 
 def _tail(path: str) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,7 @@ from qm.records import (
     outcome_from_record,
 )
 
-_ATTEMPT_RECORDS = ("start.json", "exit.json", "end.json", "kill", "exit.reserved")
+_ATTEMPT_RECORDS = ("start.json", "exit.json", "end.json", "kill", "suspend", "exit.reserved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,10 @@ class Records:
     submit: Record | None = None
     damaged: tuple[str, ...] = ()
     """Names of records that are there and cannot be understood."""
+    unarchived: bool = False
+    """It is on its way back into the queue: the end of its last attempt lies there still."""
+    suspended: bool = False
+    """A mark says that the attempt is to stand still."""
 
     @property
     def is_ours(self) -> bool:
@@ -119,6 +123,17 @@ def _read(own: FolderHandle, identity: Identity, name: str, expected: Job | None
     hold = read_hold(own)
     if job is None:
         return Records(identity, hold=hold, submit=submit, damaged=tuple(damaged))
+    if job.put_back == job.attempt:
+        # Put back to run again: whatever lies there of that attempt's end counts no more.
+        return Records(
+            identity,
+            job,
+            claim,
+            hold=hold,
+            submit=submit,
+            damaged=tuple(damaged),
+            unarchived=own.exists("exit.json") or own.exists("end.json"),
+        )
     exit_record, end_loaded = load("exit.json"), load("end.json")
     outcome: Outcome | None = None
     end: End | None = None
@@ -135,7 +150,18 @@ def _read(own: FolderHandle, identity: Identity, name: str, expected: Job | None
     except RecordError:
         damaged.append("end.json")
     start = _start(load("start.json"), job)
-    return Records(identity, job, claim, start, outcome, end, hold, submit, tuple(damaged))
+    return Records(
+        identity,
+        job,
+        claim,
+        start,
+        outcome,
+        end,
+        hold,
+        submit,
+        tuple(damaged),
+        suspended=own.exists("suspend"),
+    )
 
 
 def _start(record: Record | None, job: Job) -> StartRecord | None:
@@ -199,6 +225,14 @@ def write_kill(own: FolderHandle, job: Job, reason: Reason, grace: float, reques
         "request": request,
     }
     own.write("kill", encode(mark), sync=False)
+
+
+def write_suspend(own: FolderHandle, job: Job, *, suspended: bool) -> None:
+    """Mark the current attempt to stand still, or take the mark away."""
+    if suspended:
+        own.write("suspend", encode({"attempt": job.attempt, "token": job.token}), sync=False)
+    else:
+        own.remove("suspend")
 
 
 def write_hold(own: FolderHandle, reason: Reason | None) -> None:

@@ -20,11 +20,14 @@ THREAD_VARIABLES = (
 """Variables that numeric libraries and runtimes read the number of their threads from."""
 
 
-def job_variables(job: Job, folder: str, submitted_from: str) -> dict[str, str]:
+def job_variables(
+    job: Job, folder: str, submitted_from: str, *, hide_gpus: bool = False
+) -> dict[str, str]:
     """The variables for one attempt, the info file's own ones last.
 
     ``folder`` is the job folder's path, ``submitted_from`` the folder that the
-    job was submitted from (the job folder itself for a drop).
+    job was submitted from (the job folder itself for a drop). ``hide_gpus``:
+    the job sees the GPUs that it was given, and no other.
     """
     number = str(job.options.nb_proc)
     variables = {
@@ -35,6 +38,9 @@ def job_variables(job: Job, folder: str, submitted_from: str) -> dict[str, str]:
         "QM_ATTEMPT": str(job.attempt),
         **dict.fromkeys(THREAD_VARIABLES, number),
     }
+    if hide_gpus or job.gpus:
+        indices = ",".join(map(str, job.gpus))
+        variables |= {"CUDA_VISIBLE_DEVICES": indices, "QM_GPUS": indices}
     if job.options.dialect == "slurm":
         variables |= {
             "SLURM_CPUS_PER_TASK": number,

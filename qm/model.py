@@ -206,6 +206,9 @@ class Outcome:
 KILL_WORDS = frozenset({"User", "TimeLimit", "MemoryLimit"})
 
 
+NOT_PUT_BACK = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Dependency:
     """One job that must end first, and how."""
@@ -216,6 +219,26 @@ class Dependency:
     """The id or the name, as the info file has it."""
     id: int | None = None
     """The job that is meant; None while no such job is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Nothing new is started until a person says so."""
+
+    since: str
+    """UTC time."""
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What people set while QM runs; it is kept over a restart."""
+
+    drain: Drain | None = None
+    processors: int | None = None
+    """None: as configured."""
+    memory: int | None = None
+    """Bytes; None: as configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +276,8 @@ class Job:
     """Failed attempts that were tried again."""
     not_before: str | None = None
     """UTC time of the next try."""
-    put_back: int = 0
-    """The attempt that was last put back into the queue: its records count no more."""
+    put_back: int = NOT_PUT_BACK
+    """The attempt that was last put back into the queue: its end counts no more."""
     cpus: tuple[int, ...] = ()
     """Processors that the current attempt is pinned to; empty: to none."""
     gpus: tuple[int, ...] = ()

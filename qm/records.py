@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from qm.identity import Identity
-from qm.model import Dependency, Job, JobOptions, Outcome, Reason, State
+from qm.model import NOT_PUT_BACK, Dependency, Job, JobOptions, Outcome, Reason, State
 
 FORMAT = 1
 LIMIT = 1 << 20
@@ -88,16 +88,16 @@ def job_record(job: Job, claim: Claim) -> Record:
 
 def _rare(job: Job) -> Record:
     """What most jobs do not have, where this one has it: a claim writes little."""
-    rare = {
+    rare: Record = {
         "changes": [list(change) for change in job.changes],
         "depends": [[one.condition, one.target, one.id] for one in job.depends],
         "failures": job.failures,
         "not_before": job.not_before,
-        "put_back": job.put_back,
         "cpus": list(job.cpus),
         "gpus": list(job.gpus),
     }
-    return {name: value for name, value in rare.items() if value}
+    found = {name: value for name, value in rare.items() if value}
+    return found if job.put_back == NOT_PUT_BACK else {**found, "put_back": job.put_back}
 
 
 def job_from_record(record: Record, name: str) -> tuple[Job, Claim]:
@@ -122,7 +122,7 @@ def job_from_record(record: Record, name: str) -> tuple[Job, Claim]:
             depends=_depends(record.get("depends", [])),
             failures=_whole(record.get("failures", 0)),
             not_before=_text_or_none(record.get("not_before")),
-            put_back=_whole(record.get("put_back", 0)),
+            put_back=_whole(record.get("put_back", NOT_PUT_BACK)),
             cpus=_wholes(record.get("cpus", [])),
             gpus=_wholes(record.get("gpus", [])),
         )

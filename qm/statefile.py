@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qm.identity import Identity
+from qm.model import Drain, Steering
 from qm.osops import FolderHandle
-from qm.records import DAMAGE, LIMIT, RecordError, decode, encode
+from qm.records import DAMAGE, LIMIT, Record, RecordError, decode, encode
 
 _BLOCK = 1000
 """Ids reserved on disk at a time: only a power cut skips the rest of a block."""
@@ -21,6 +22,7 @@ class SavedState:
     boot: str = ""
     root: Identity | None = None
     """Of the folder ``.qm``: another one means that QM_FOLDER was moved or restored."""
+    steering: Steering = field(default_factory=Steering)
 
     def first_free(self, boot: str) -> int:
         """The next id: after a power cut the last writes may be missing."""
@@ -35,6 +37,8 @@ class StateFile:
         self._boot = boot
         self._sync = sync
         self._reserved = 0
+        self._next_id = 1
+        self._steering = Steering()
 
     def load(self) -> SavedState:
         """What is there. RecordError where a file is there that cannot be understood:
@@ -52,28 +56,64 @@ class StateFile:
                 int(record["reserved"]),
                 str(record["boot"]),
                 None if root is None else Identity(*(int(part) for part in root)),
+                _steering(record),
             )
         except DAMAGE as error:
             raise RecordError(f"state.json is damaged: {error!r}") from error
         self._reserved = saved.reserved
+        self._next_id = saved.first_free(self._boot)
+        self._steering = saved.steering
         return saved
 
     def save(self, next_id: int) -> None:
         """Write the next free id; synced when it leaves the reserved block."""
+        self._write(next_id, self._steering, sync=self._sync and next_id >= self._reserved)
+
+    def steer(self, steering: Steering) -> None:
+        """Write what people set at run time."""
+        self._write(self._next_id, steering, sync=self._sync)
+
+    def _write(self, next_id: int, steering: Steering, *, sync: bool) -> None:
         reserved = self._reserved
-        sync = False
         if next_id >= reserved:
             reserved = next_id + _BLOCK
-            sync = self._sync
         with FolderHandle.open(self._own) as own:
             record = {
                 "next_id": next_id,
                 "reserved": reserved,
                 "boot": self._boot,
                 "root": list(own.identity()),
+                **_steering_record(steering),
             }
             own.write("state.json", encode(record), sync=sync)
             if sync:
                 own.sync()
         # Only now: after a full disk the next try writes, and syncs, the block again.
-        self._reserved = reserved
+        self._reserved, self._next_id, self._steering = reserved, next_id, steering
+
+
+def _steering_record(steering: Steering) -> Record:
+    drain = steering.drain
+    record = {
+        "drain": None if drain is None else {"since": drain.since, "who": drain.who},
+        "processors": steering.processors,
+        "memory": steering.memory,
+    }
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def _steering(record: Record) -> Steering:
+    drain = record.get("drain")
+    return Steering(
+        None if drain is None else Drain(str(drain["since"]), str(drain["who"])),
+        _whole_or_none(record.get("processors")),
+        _whole_or_none(record.get("memory")),
+    )
+
+
+def _whole_or_none(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{value!r} is not a whole number")
+    return value

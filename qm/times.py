@@ -21,6 +21,14 @@ def utc_seconds(text: str) -> float:
     return whole + int(text[20:23]) / 1000
 
 
+def known_seconds(text: str | None) -> float | None:
+    """As :func:`utc_seconds`; None for no text, and for one that is no such time."""
+    try:
+        return None if text is None else utc_seconds(text)
+    except ValueError:
+        return None
+
+
 def local_text(seconds: float) -> str:
     """A time for a person at this desk: local, ISO 8601 with the offset."""
     offset = time.strftime("%z", time.localtime(seconds))

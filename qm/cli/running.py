@@ -72,9 +72,10 @@ def serve(session: Session, no_web: bool, idle_exit: float | None, log_to_file: 
 
     file = log_file(session.layout.own) if log_to_file else None
     start_logging(debug=session.config.debug, file=file)
-    idle = {} if idle_exit is None else {"idle_exit": idle_exit}
     try:
-        return run_manager(session.config, web=not no_web, **idle)
+        return run_manager(
+            session.config, web=not no_web, idle_exit=idle_exit, reread=session.reread
+        )
     except Exception as error:
         # On the terminal the error is told anyway.
         if log_to_file:
@@ -104,7 +105,7 @@ def status(session: Session, as_json: bool) -> int:
     """
     from qm.cli.standing import standing, standing_text
 
-    found = standing(session.layout)
+    found = standing(session.layout, session.config)
     if as_json:
         print_json(found)
     else:

@@ -26,6 +26,12 @@ class Session:
 
         return load_config(self.config_file, self.folder)
 
+    def reread(self) -> Config:
+        """The configuration as the file has it now; ConfigError where it is wrong."""
+        from qm.config import load_config
+
+        return load_config(self.config_file, self.folder)
+
     @cached_property
     def layout(self) -> Layout:
         """The four folders of the configured QM_FOLDER."""

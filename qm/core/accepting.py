@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qm.core import actions as act
+from qm.core.dependencies import bound, cycle
+from qm.core.setting import with_changes
 from qm.core.settings import Now
 from qm.core.state import Arrival, CoreState, Ending, changed
 from qm.drops import Ready, Refuse
+from qm.errors import InfoError
 from qm.inspection import Inspection
 from qm.jobdir import Records
 from qm.model import Job, JobInfo, JobOptions, Outcome, Place, Reason, State
@@ -31,6 +34,16 @@ def _submit_token(records: Records | None) -> str | None:
     return token if isinstance(token, str) and identity == list(records.identity) else None
 
 
+def _submitted_changes(records: Records | None) -> tuple[tuple[str, str], ...]:
+    """Options given to ``qm submit``, which win over the info file."""
+    if not is_sealed(records) or records is None or records.submit is None:
+        return ()
+    given = records.submit.get("changes")
+    if not isinstance(given, dict):
+        return ()
+    return tuple((str(key), str(text)) for key, text in given.items() if str(text))
+
+
 def _new_job(
     state: CoreState, arrival: Arrival, seen: Inspection, options: JobOptions, file: str
 ) -> Job:
@@ -45,25 +58,41 @@ def _new_job(
         arrival=arrival.order,
         submitted=arrival.since,
         submit_token=_submit_token(seen.records),
+        changes=_submitted_changes(seen.records),
     )
     state.next_id += 1
     return job
 
 
-def accept(state: CoreState, arrival: Arrival, seen: Inspection, ready: Ready) -> list[act.Action]:
+def accept(
+    state: CoreState, arrival: Arrival, seen: Inspection, ready: Ready, now: Now
+) -> list[act.Action]:
     """Have its first record written, or its next one where it was edited."""
     info, records = ready.info, seen.records
-    job = arrival.job or _new_job(state, arrival, seen, info.options, info.file)
+    known = arrival.job
+    job = known or _new_job(state, arrival, seen, info.options, info.file)
+    try:
+        options, warnings = with_changes(state, job, info.options, now)
+    except InfoError as error:
+        state.next_id -= known is None
+        return reject(state, arrival, seen, _unusable(error), now)
     hold = _hold_of(arrival, seen, info)
     fresh = not (is_sealed(records) or arrival.recorded)
-    arrival.job = job = replace(
+    job = replace(
         job,
         name=arrival.name,
-        options=info.options,
+        owner=options.e_mail or job.owner,
+        options=options,
         info_file=info.file,
-        notes=info.warnings,
+        notes=(*info.warnings, *warnings),
         reason=None,
     )
+    job = bound(state, job)
+    ring = cycle(state, job)
+    if ring is not None:
+        state.next_id -= known is None
+        return reject(state, arrival, seen, _goes_round(ring), now)
+    arrival.job = job
     state.accepting[job.id] = arrival.name
     if arrival.recorded:
         return [act.Accept(job, fresh, hold)]
@@ -72,6 +101,15 @@ def accept(state: CoreState, arrival: Arrival, seen: Inspection, ready: Ready) -
         # A person put an ended job back: the folder is the new job's now.
         actions.append(act.Forget(records.job))
     return [*actions, act.Accept(job, fresh, hold)]
+
+
+def _unusable(error: InfoError) -> Refuse:
+    return Refuse(Reason("BadInfo", error.message), error.hint)
+
+
+def _goes_round(ring: str) -> Refuse:
+    hint = "None of these jobs could ever start. Take one `after` away, and drop it again."
+    return Refuse(Reason("Dependency", f"a cycle: {ring}"), hint)
 
 
 def _hold_of(arrival: Arrival, seen: Inspection, info: JobInfo) -> Reason | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qm.model import Job, Place, Reason
+from qm.model import Job, Place, Reason, Steering
+from qm.planner import Capacity
 from qm.records import End
 
 
@@ -96,12 +98,16 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """Fence the attempt, archive it, and put the job back into QM_qJobs."""
+    """Fence the attempt, archive it, and put the job back into QM_qJobs.
+
+    ``ended``: the attempt has failed and is tried again: its end goes to the history.
+    """
 
     job: Job
     place: Place
     hold: Reason | None = None
     end_tree: bool = False
+    ended: Job | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,81 @@ class SetHold:
     job: Job
     reason: Reason | None
     request: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Mark the running attempt to stand still or to go on, and wake its supervisor."""
+
+    job: Job
+    place: Place
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write a waiting job's record again: it is bound to other jobs now."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class FindEnded:
+    """Look up ended jobs that a waiting one comes after: ids or names, with the id where
+    that is known already."""
+
+    id: int
+    targets: Mapping[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """Keep what a person set for all jobs; then answer with ``data``."""
+
+    steering: Steering
+    request: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FindToRerun:
+    """Find an ended job that is to run again; answers by itself where there is none."""
+
+    request: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Move a job from the trash to where it was; answers by itself."""
+
+    request: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Read the configuration again; answers by itself."""
+
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Answer the request, and end the manager."""
+
+    request: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TellBrake:
+    """Tell the owner that a script's jobs are on hold, since they all fail."""
+
+    job: Job
+    failed: tuple[int, ...]
+    held: tuple[int, ...]
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +247,13 @@ class ShowObstacle:
     """What stops everything, or None."""
 
     reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCapacity:
+    """What may be used in all, for the lists."""
+
+    capacity: Capacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +296,21 @@ Action = (
     | Probe
     | Watch
     | SetHold
+    | Pause
+    | Record
+    | FindEnded
+    | Steer
+    | FindToRerun
+    | Restore
+    | Reload
+    | Leave
+    | TellBrake
     | Show
     | Forget
     | ShowArrival
     | HideArrival
     | ShowObstacle
+    | ShowCapacity
     | Answer
     | Remove
     | AnswerEnded

@@ -8,7 +8,11 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.accepting import accept, is_sealed, reject
 from qm.core.answers import end_known, end_refused, submission_known
+from qm.core.braking import held_by_brake, on_release
 from qm.core.closing import cancel
+from qm.core.depending import on_arrival, on_end, on_taken_away
+from qm.core.queueing import enqueue, settle
+from qm.core.setting import is_set, not_set
 from qm.core.settings import Now
 from qm.core.state import STARTING, Arrival, CoreState, changed
 from qm.drops import Refuse, Settling, Wait, judge
@@ -79,7 +83,7 @@ def on_renamed(state: CoreState, event: ev.Renamed, now: Now) -> list[act.Action
     """The same folder under a new name keeps its place in the queue."""
     job_id = state.by_name.get(event.old)
     if job_id is not None and event.new not in state.by_name:
-        left = vacate(state, event.new)
+        left = vacate(state, event.new, now)
         job = state.rename_waiting(job_id, event.new)
         return [*left, act.Show(job), act.Inspect(event.new, known=True)]
     arrival = state.arrivals.get(event.old)
@@ -108,9 +112,9 @@ def on_inspected(state: CoreState, event: ev.Inspected, now: Now) -> list[act.Ac
         return []
     arrival.busy = False
     if seen.kind is Kind.GONE:
-        return leave(state, arrival) + _look_for_another(state, arrival, now)
+        return leave(state, arrival, now) + _look_for_another(state, arrival, now)
     if _is_another_folder(arrival, seen):
-        return leave(state, arrival) + on_appeared(state, ev.Appeared(seen.name), now)
+        return leave(state, arrival, now) + on_appeared(state, ev.Appeared(seen.name), now)
     if arrival.again:
         arrival.again = False
         return look(arrival)
@@ -160,49 +164,50 @@ def _look_for_another(state: CoreState, arrival: Arrival, now: Now) -> list[act.
 
 def _look_at_waiting(state: CoreState, job: Job, seen: Inspection, now: Now) -> list[act.Action]:
     if seen.identity is not None and seen.identity.same_folder(job.identity):
-        return _look_at_mark(state, job, seen.records)
+        return _look_at_mark(state, job, seen.records, now)
     if seen.kind is Kind.GONE:
-        return forget(state, job)
+        return forget(state, job, now)
     # Another folder has taken its place.
-    return forget(state, job) + on_appeared(state, ev.Appeared(seen.name), now)
+    return forget(state, job, now) + on_appeared(state, ev.Appeared(seen.name), now)
 
 
-def _look_at_mark(state: CoreState, job: Job, records: Records | None) -> list[act.Action]:
+def _look_at_mark(
+    state: CoreState, job: Job, records: Records | None, now: Now
+) -> list[act.Action]:
     """Anybody may set the hold mark or take it away."""
     if records is None or not records.is_ours or records.hold == job.reason:
         return []
     if records.hold is None and job.state is not State.HELD:
         return []
-    return mark_job(state, job, records.hold)
+    return mark_job(state, job, records.hold, now)
 
 
-def mark_job(state: CoreState, job: Job, hold: Reason | None) -> list[act.Action]:
+def mark_job(state: CoreState, job: Job, hold: Reason | None, now: Now) -> list[act.Action]:
     """A waiting job is held from now on, or not any more."""
-    state.waiting.remove(job.id)
-    job = changed(job, State.QUEUED if hold is None else State.HELD, hold)
-    state.jobs[job.id] = job
-    if hold is None:
-        state.waiting.add(job)
-    return [act.Show(job)]
+    if hold is None and job.state is State.HELD:
+        on_release(state, job)
+    state.jobs[job.id] = changed(job, State.QUEUED if hold is None else State.HELD, hold)
+    settle(state, job.id, now)
+    return [act.Show(state.jobs[job.id])]
 
 
-def forget(state: CoreState, job: Job) -> list[act.Action]:
+def forget(state: CoreState, job: Job, now: Now) -> list[act.Action]:
     """A person took a waiting job away."""
     state.drop_waiting(job.id)
-    return [act.Forget(job)]
+    return [act.Forget(job), *on_taken_away(state, job.id, now)]
 
 
-def vacate(state: CoreState, name: str) -> list[act.Action]:
+def vacate(state: CoreState, name: str, now: Now) -> list[act.Action]:
     """A folder is known to have this name: whatever had it before has lost it.
 
     Where that went, a listing tells.
     """
     arrival, job_id = state.arrivals.get(name), state.by_name.get(name)
-    left = [] if arrival is None else leave(state, arrival)
-    return left if job_id is None else [*left, *forget(state, state.jobs[job_id])]
+    left = [] if arrival is None else leave(state, arrival, now)
+    return left if job_id is None else [*left, *forget(state, state.jobs[job_id], now)]
 
 
-def leave(state: CoreState, arrival: Arrival) -> list[act.Action]:
+def leave(state: CoreState, arrival: Arrival, now: Now) -> list[act.Action]:
     """An arrival is not there any more, or not under this name."""
     del state.arrivals[arrival.name]
     job = arrival.job
@@ -212,7 +217,10 @@ def leave(state: CoreState, arrival: Arrival) -> list[act.Action]:
     told = [] if job.id in state.ending else end_known(state, job)
     # Found under another name meanwhile, it has not gone.
     forgotten = arrival.recorded and job.id not in state.jobs and job.id not in state.runs
-    return [act.Forget(job) if forgotten else act.HideArrival(arrival.name), *told]
+    told += not_set(state, job.id, f"the folder of job {job.id} was taken away")
+    if not forgotten:
+        return [act.HideArrival(arrival.name), *told]
+    return [act.Forget(job), *told, *on_taken_away(state, job.id, now)]
 
 
 def adopt(state: CoreState, records: Records, now: Now) -> list[act.Action]:
@@ -238,8 +246,9 @@ def adopt(state: CoreState, records: Records, now: Now) -> list[act.Action]:
         actions.append(act.Accept(job, fresh=False, hold=records.hold))
     if records.hold is not None:
         job = changed(job, State.HELD, records.hold)
-    state.add_waiting(job, None)
-    return [*actions, act.Show(job), *submission_known(state, job)]
+    actions += enqueue(state, job, None, now)
+    arrived = [] if state.obstacle is STARTING else on_arrival(state, job, now)
+    return [*actions, *submission_known(state, job), *arrived]
 
 
 def _settle(state: CoreState, arrival: Arrival, seen: Inspection, now: Now) -> list[act.Action]:
@@ -250,7 +259,7 @@ def _settle(state: CoreState, arrival: Arrival, seen: Inspection, now: Now) -> l
     arrival.busy = True
     if isinstance(verdict, Refuse):
         return reject(state, arrival, seen, verdict, now)
-    return accept(state, arrival, seen, verdict)
+    return accept(state, arrival, seen, verdict, now)
 
 
 def wait(
@@ -276,14 +285,19 @@ def on_accepted(state: CoreState, event: ev.Accepted, now: Now) -> list[act.Acti
     assert job is not None
     if job.id in state.asked:
         gone = cancel(state, job, Place.WAITING, Reason("User", "cancelled"), now)
-        return [act.HideArrival(name), *submission_known(state, job), *gone]
-    if event.hold is not None:
-        job = changed(job, State.HELD, event.hold)
-    state.add_waiting(job, arrival.settling.fingerprint)
-    actions: list[act.Action] = [act.HideArrival(name), act.Show(job)]
+        told = not_set(state, job.id, f"job {job.id} was cancelled")
+        return [act.HideArrival(name), *submission_known(state, job), *told, *gone]
+    hold = event.hold or held_by_brake(state, job)
+    if hold is not None:
+        job = changed(job, State.HELD, hold)
+    actions: list[act.Action] = [act.HideArrival(name)]
+    actions += enqueue(state, job, arrival.settling.fingerprint, now)
+    if hold is not None and event.hold is None:
+        actions.append(act.SetHold(job, hold, None))
     if arrival.again:
         actions.append(act.Inspect(name, known=True))
-    return actions + submission_known(state, job)
+    told = [*submission_known(state, job), *is_set(state, job)]
+    return [*actions, *told, *on_arrival(state, job, now)]
 
 
 def on_not_accepted(state: CoreState, event: ev.NotAccepted, now: Now) -> list[act.Action]:
@@ -294,7 +308,7 @@ def on_not_accepted(state: CoreState, event: ev.NotAccepted, now: Now) -> list[a
         return []
     arrival.busy = False
     if event.gone:
-        return leave(state, arrival) + _look_for_another(state, arrival, now)
+        return leave(state, arrival, now) + _look_for_another(state, arrival, now)
     refusals = end_refused(state, event.id, f"job {event.id} is not accepted yet: {event.reason}")
     after = _FULL_RETRY if event.reason.word == "DiskFull" else _STUCK_RETRY
     return refusals + wait(state, arrival, event.reason, after, now)
@@ -303,6 +317,8 @@ def on_not_accepted(state: CoreState, event: ev.NotAccepted, now: Now) -> list[a
 def refused(state: CoreState, job: Job, now: Now) -> list[act.Action]:
     """A refused folder lies in QM_lost+found."""
     told = [*submission_known(state, job), *end_known(state, job)]
+    told += not_set(state, job.id, f"job {job.id} was refused: {job.reason}")
+    told += on_end(state, job, now)
     name = state.accepting.pop(job.id, None)
     arrival = None if name is None else state.arrivals.pop(name, None)
     if arrival is None:

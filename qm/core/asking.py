@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qm.core import actions as act
@@ -9,29 +10,37 @@ from qm.core import events as ev
 from qm.core.answers import await_submissions
 from qm.core.arriving import mark_job, vacate
 from qm.core.closing import cancel
+from qm.core.pausing import ask_pause
+from qm.core.queueing import enqueue
+from qm.core.setting import ask_set
 from qm.core.settings import Now
 from qm.core.state import CoreState, Run
+from qm.core.steering import on_drain, on_limit, on_stop
 from qm.model import Place, Reason, State
 from qm.names import shown
 
 
 def on_asked(state: CoreState, event: ev.Asked, now: Now) -> list[act.Action]:
     """Carry out one request; it is answered when it has happened."""
-    if event.verb == "accepted":
-        return await_submissions(state, event.request, event.targets)
-    if event.verb == "rm":
-        return _remove(state, event)
+    if event.verb in _FOR_ALL:
+        return _FOR_ALL[event.verb](state, event, now)
     if not event.targets:
         return [_no(event, "names no job")]
+    if event.verb == "restore":
+        return [act.Restore(event.request, event.targets[0])]
     job_id = find(state, event.targets[0])
     if job_id is None:
         return _unknown(state, event)
     if event.verb == "kill":
         return _kill(state, event, job_id, now)
-    if event.verb == "hold":
-        return _set_hold(state, event, job_id, Reason("User", f"held by {event.who}"))
-    if event.verb == "release":
-        return _set_hold(state, event, job_id, None)
+    if event.verb in ("hold", "release"):
+        return _set_hold(state, event, job_id)
+    if event.verb in ("suspend", "resume"):
+        return ask_pause(state, event, job_id)
+    if event.verb == "set":
+        return ask_set(state, event, job_id, now)
+    if event.verb == "rerun":
+        return [_no(event, f"job {job_id} has not ended: only an ended job runs again")]
     return [_no(event, f"this manager does not know the request {event.verb!r}")]
 
 
@@ -64,6 +73,8 @@ def _unknown(state: CoreState, event: ev.Asked) -> list[act.Action]:
     if target in state.arrivals:
         what = f"{shown(target)} is still arriving; take its folder out of QM_qJobs instead"
         return [_no(event, what)]
+    if event.verb == "rerun":
+        return [act.FindToRerun(event.request, target)]
     return [act.AnswerEnded(event.request, event.verb, target)]
 
 
@@ -108,15 +119,21 @@ def _stop(state: CoreState, run: Run, reason: Reason, event: ev.Asked) -> list[a
     return [act.Stop(run.job, run.place, reason, grace, event.request)]
 
 
-def _set_hold(
-    state: CoreState, event: ev.Asked, job_id: int, reason: Reason | None
-) -> list[act.Action]:
+def _set_hold(state: CoreState, event: ev.Asked, job_id: int) -> list[act.Action]:
     job = state.jobs.get(job_id)
     if job is None:
-        return [_no(event, f"job {job_id} does not wait: only a waiting job is held or released")]
+        hint = f"`qm suspend {job_id}` lets a running job stand still."
+        error = f"job {job_id} does not wait: only a waiting job is held or released"
+        return [_no(event, error, hint=hint if job_id in state.runs else "")]
+    reason = None if event.verb == "release" else _hold_reason(event)
     if reason is None and job.state is not State.HELD:
         return [_no(event, f"job {job_id} is not held")]
     return [act.SetHold(job, reason, event.request)]
+
+
+def _hold_reason(event: ev.Asked) -> Reason:
+    said = " ".join(str(event.data.get("reason") or "").split())[:200]
+    return Reason("User", f"held by {event.who}" + (f": {said}" if said else ""))
 
 
 def on_held(state: CoreState, event: ev.Held, now: Now) -> list[act.Action]:
@@ -128,14 +145,14 @@ def on_held(state: CoreState, event: ev.Held, now: Now) -> list[act.Action]:
         if run.stop is not None:
             actions = cancel(state, run.before, Place.WAITING, run.stop[0], now)
         else:
-            actions = vacate(state, run.before.name)
-            state.add_waiting(run.before, None)
+            actions = vacate(state, run.before.name, now)
+            actions += enqueue(state, run.before, None, now)
     job = state.jobs.get(event.id)
     if job is None:
         answer = "the job does not wait any more"
         refusal = act.Answer(event.request or "", False, {"error": answer})
         return [*actions, refusal] if event.request is not None else actions
-    actions += mark_job(state, job, event.reason)
+    actions += mark_job(state, job, event.reason, now)
     job = state.jobs[job.id]
     if event.request is not None:
         data = {"id": job.id, "name": job.name, "state": str(job.state)}
@@ -143,7 +160,15 @@ def on_held(state: CoreState, event: ev.Held, now: Now) -> list[act.Action]:
     return actions
 
 
-def _remove(state: CoreState, event: ev.Asked) -> list[act.Action]:
+def _accepted(state: CoreState, event: ev.Asked, now: Now) -> list[act.Action]:
+    return await_submissions(state, event.request, event.targets)
+
+
+def _reload(state: CoreState, event: ev.Asked, now: Now) -> list[act.Action]:
+    return [act.Reload(event.request)]
+
+
+def _remove(state: CoreState, event: ev.Asked, now: Now) -> list[act.Action]:
     for target in event.targets:
         job_id = find(state, target)
         if job_id is not None and job_id not in state.ending:
@@ -152,3 +177,14 @@ def _remove(state: CoreState, event: ev.Asked) -> list[act.Action]:
             hint = f"`qm kill {job_id}` ends it first"
             return [_no(event, f"job {job_id} {what}: only ended jobs are removed; {hint}")]
     return [act.Remove(event.request, event.targets)]
+
+
+_FOR_ALL: dict[str, Callable[[CoreState, ev.Asked, Now], list[act.Action]]] = {
+    "accepted": _accepted,
+    "rm": _remove,
+    "drain": on_drain,
+    "limit": on_limit,
+    "stop": on_stop,
+    "reload": _reload,
+}
+"""Requests that are not about one job."""

@@ -7,10 +7,26 @@ from dataclasses import replace
 from typing import Any
 
 from qm.core import actions as act
-from qm.core import arriving, asking, running, straying, vanishing
+from qm.core import (
+    arriving,
+    asking,
+    claiming,
+    depending,
+    moving,
+    pausing,
+    probing,
+    requeueing,
+    rerunning,
+    running,
+    steering,
+    straying,
+    vanishing,
+)
 from qm.core import events as ev
 from qm.core.settings import Now, Settings
 from qm.core.state import STARTING, CoreState, ForbiddenTransition
+from qm.core.steering import show_obstacle
+from qm.model import Steering
 
 Handler = Callable[[CoreState, Any, Now], list[act.Action]]
 
@@ -21,7 +37,7 @@ def _on_frozen(state: CoreState, event: ev.Frozen, now: Now) -> list[act.Action]
     if event.reason is None and (state.obstacle is STARTING or state.obstacle_until is not None):
         return []  # Another obstacle has taken its place, and ends by itself.
     state.obstacle, state.obstacle_until = event.reason, None
-    return [act.ShowObstacle(event.reason)]
+    return [show_obstacle(state)]
 
 
 def _on_listed(state: CoreState, event: ev.Listed, now: Now) -> list[act.Action]:
@@ -32,7 +48,7 @@ def _on_found(state: CoreState, event: ev.Found, now: Now) -> list[act.Action]:
     if state.obstacle is not STARTING:
         return []
     state.obstacle = None
-    return [act.ShowObstacle(None)]
+    return [show_obstacle(state), *depending.on_start_over(state, now)]
 
 
 def _on_index_lost(state: CoreState, event: ev.IndexLost, now: Now) -> list[act.Action]:
@@ -50,12 +66,13 @@ def _on_index_lost(state: CoreState, event: ev.IndexLost, now: Now) -> list[act.
             for arrival in state.arrivals.values()
             if not arrival.recorded and arrival.reason is not None
         ),
-        act.ShowObstacle(state.obstacle),
+        act.ShowCapacity(state.capacity),
+        show_obstacle(state),
     ]
 
 
 def _on_tick(state: CoreState, event: ev.Tick, now: Now) -> list[act.Action]:
-    return running.on_tick(state, now)
+    return moving.on_tick(state, now)
 
 
 HANDLERS: dict[type[ev.Event], Handler] = {
@@ -66,22 +83,28 @@ HANDLERS: dict[type[ev.Event], Handler] = {
     ev.Inspected: arriving.on_inspected,
     ev.Accepted: arriving.on_accepted,
     ev.NotAccepted: arriving.on_not_accepted,
-    ev.Claimed: running.on_claimed,
-    ev.Changed: running.on_changed,
-    ev.Unclaimable: running.on_unclaimable,
+    ev.Claimed: claiming.on_claimed,
+    ev.Changed: claiming.on_changed,
+    ev.Unclaimable: claiming.on_unclaimable,
     ev.Held: asking.on_held,
     ev.Vanished: vanishing.on_vanished,
     ev.Started: running.on_started,
     ev.Ended: running.on_ended,
+    ev.Paused: pausing.on_paused,
+    ev.EndsFound: depending.on_ends_found,
+    ev.Rerun: rerunning.on_rerun,
+    ev.Reconfigured: steering.on_reconfigured,
+    ev.Withdrawn: steering.on_withdrawn,
+    ev.Steered: steering.on_steered,
     ev.NotStarted: running.on_not_started,
     ev.LaunchFailed: running.on_launch_failed,
-    ev.SupervisorGone: running.on_supervisor_gone,
-    ev.Probed: running.on_probed,
+    ev.SupervisorGone: probing.on_supervisor_gone,
+    ev.Probed: probing.on_probed,
     ev.Strayed: straying.on_strayed,
-    ev.Requeued: running.on_requeued,
-    ev.StillLocked: running.on_still_locked,
-    ev.Moved: running.on_moved,
-    ev.Unmovable: running.on_unmovable,
+    ev.Requeued: requeueing.on_requeued,
+    ev.StillLocked: requeueing.on_still_locked,
+    ev.Moved: moving.on_moved,
+    ev.Unmovable: moving.on_unmovable,
     ev.Listed: _on_listed,
     ev.Found: _on_found,
     ev.IndexLost: _on_index_lost,
@@ -101,12 +124,20 @@ class Core:
         *,
         next_id: int = 1,
         last_order: int = 0,
+        steering: Steering | None = None,
     ) -> None:
-        self.state = CoreState(settings, new_token, next_id=next_id, last_order=last_order)
+        self.state = CoreState(
+            settings,
+            new_token,
+            next_id=next_id,
+            last_order=last_order,
+            steering=steering or Steering(),
+        )
         self.refusals: list[str] = []
 
     def handle(self, event: ev.Event, now: Now) -> list[act.Action]:
         """What to do about one event."""
+        self.state.offset = now.wall - now.mono
         try:
             return HANDLERS[type(event)](self.state, event, now)
         except ForbiddenTransition as error:
@@ -116,8 +147,21 @@ class Core:
 
     def plan(self, now: Now) -> list[act.Action]:
         """What to start; called once after each batch of events."""
-        return running.plan(self.state, now)
+        self.state.offset = now.wall - now.mono
+        clock = steering.look_at_clock(self.state, now)
+        return [*clock, *claiming.plan(self.state, now), *steering.leave_if_due(self.state)]
+
+    @property
+    def reserve_after(self) -> float | None:
+        """Seconds after which resources are kept for the first job; None: never."""
+        return self.state.settings.reserve_after
+
+    def is_busy(self) -> bool:
+        """True while anything runs, waits, arrives, is held or is on its way."""
+        state = self.state
+        going = (state.jobs, state.runs, state.arrivals, state.ending, state.requeueing)
+        return any(going) or state.obstacle is STARTING
 
     def next_wake(self) -> float | None:
         """The monotonic time of the next Tick that has something to do; None: none."""
-        return running.next_wake(self.state)
+        return moving.next_wake(self.state)

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from qm.core.actions import Steer
+from qm.core.dependents import KnownEnd
+from qm.core.settings import Settings
 from qm.inspection import Inspection
 from qm.jobdir import Records
 from qm.model import Job, Outcome, Place, Reason, State
@@ -130,6 +133,39 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """Every process of the attempt stands still, or all go on."""
+
+    id: int
+    token: str
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndsFound:
+    """The ended jobs that a waiting one comes after, by what it calls them; None: no such job."""
+
+    id: int
+    ends: Mapping[str, KnownEnd | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """An ended job lies in ``place`` and is to run again."""
+
+    job: Job
+    place: Place
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """The configuration was read again."""
+
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
 class NotStarted:
     """The supervisor found that the job is not its to run."""
 
@@ -244,6 +280,21 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Whoever asked has taken the request back (or was answered)."""
+
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """What holds for all jobs is on disk, or (``problem``) is not."""
+
+    action: Steer
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
@@ -263,6 +314,12 @@ Event = (
     | Vanished
     | Started
     | Ended
+    | Paused
+    | EndsFound
+    | Rerun
+    | Reconfigured
+    | Withdrawn
+    | Steered
     | NotStarted
     | LaunchFailed
     | SupervisorGone

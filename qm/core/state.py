@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qm.core import actions as act
+from qm.core.dependents import Dependents
+from qm.core.pool import Pool
 from qm.core.settings import Settings
-from qm.core.waiting import WaitingQueue
 from qm.drops import Settling
-from qm.model import TRANSITIONS, Job, Place, Reason, State
+from qm.model import TRANSITIONS, Job, Place, Reason, State, Steering
+from qm.planner import Capacity, Needs, Planner, Running
+from qm.times import known_seconds
 
 STARTING = Reason("Starting", "QM has just started and still looks at what is there")
 
@@ -51,6 +54,12 @@ class Run:
     """Somebody waits for the end of its supervisor."""
     stop: tuple[Reason, float, str] | None = None
     """A request to stop it that came while it was being claimed."""
+    claimed_at: float = 0.0
+    """Seconds since the epoch."""
+    paused: float = 0.0
+    """Seconds that it stood still: its walltime ends so much later."""
+    paused_at: float | None = None
+    """When it was suspended, while it is."""
 
 
 @dataclass(slots=True)
@@ -72,6 +81,35 @@ class Awaiting:
 
 
 @dataclass(slots=True)
+class Brake:
+    """How a script's latest jobs ended."""
+
+    failed: list[int] = field(default_factory=list)
+    """Ids of those that failed soon after their start, with no success since."""
+    engaged: bool = False
+    """Its jobs are being held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A request to change options of a waiting job."""
+
+    request: str
+    before: Job
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """How QM is to end: ``now``, or when nothing runs (``wait``, ``kill``)."""
+
+    mode: str
+    request: str
+    who: str
+    told: bool = False
+
+
+@dataclass(slots=True)
 class CoreState:
     """The queue as the manager knows it. Ended jobs are forgotten once they are moved."""
 
@@ -87,7 +125,13 @@ class CoreState:
     by_name: dict[str, int] = field(default_factory=dict)
     """Their names."""
     fingerprints: dict[int, int] = field(default_factory=dict)
-    waiting: WaitingQueue = field(default_factory=WaitingQueue)
+    planner: Planner = field(init=False)
+    """The queued jobs that wait for nothing but their turn, and what running ones hold."""
+    dependents: Dependents = field(default_factory=Dependents)
+    due: list[tuple[float, int]] = field(default_factory=list)
+    """When (seconds since the epoch) to look again at which waiting job: a heap."""
+    cpus: Pool = field(init=False)
+    gpus: Pool = field(init=False)
     runs: dict[int, Run] = field(default_factory=dict)
     requeueing: dict[int, Ending] = field(default_factory=dict)
     """Jobs on their way back into the queue."""
@@ -95,11 +139,27 @@ class CoreState:
     """Jobs that were found where nobody put them and are being probed."""
     ending: dict[int, Ending] = field(default_factory=dict)
     """Jobs that have ended and are being moved to their last place."""
-    used: int = 0
-    """Processors held by ``runs``."""
     obstacle: Reason | None = field(default=STARTING)
+    """Why nothing is decided at all."""
     obstacle_until: float | None = None
     """When to try again; None: until an event says that it is over."""
+    steering: Steering = field(default_factory=Steering)
+    closed: Reason | None = None
+    """The Active_hours are over: why nothing is started."""
+    hours_until: float = 0.0
+    """When (seconds since the epoch) to look at the hours again."""
+    leaving: Leaving | None = None
+    """A person asked QM to end, once something has happened."""
+    brakes: dict[str, Brake] = field(default_factory=dict)
+    """Quick failures in a row, by script."""
+    setting: dict[int, Setting] = field(default_factory=dict)
+    """Changes of jobs that are being checked and written."""
+    pausing: dict[int, list[tuple[str, bool]]] = field(default_factory=dict)
+    """Requests that wait for a job to stand still, or to go on."""
+    rerunning: dict[int, list[str]] = field(default_factory=dict)
+    """Requests that wait for a job to be back in the queue."""
+    offset: float = 0.0
+    """From monotonic time to seconds since the epoch, at the last event."""
     asked: dict[int, list[str]] = field(default_factory=dict)
     """Requests that wait for a job's end."""
     awaiting: dict[str, Awaiting] = field(default_factory=dict)
@@ -110,6 +170,19 @@ class CoreState:
     """When a folder of this name was last claimed, and for which job."""
     timers: list[tuple[float, str]] = field(default_factory=list)
     """When to look at which arrival."""
+
+    def __post_init__(self) -> None:
+        self.planner = Planner(self.capacity, self.settings.reserve_after)
+        self.cpus = Pool(self.settings.cpus)
+        self.gpus = Pool(self.settings.gpus)
+
+    @property
+    def capacity(self) -> Capacity:
+        """What may be used now: as configured, or as a person has set it since."""
+        configured, steering = self.settings.capacity, self.steering
+        processors = steering.processors or configured.processors
+        memory = configured.memory if steering.memory is None else steering.memory
+        return replace(configured, processors=processors, memory=memory)
 
     def next_order(self, wall: float) -> int:
         """An order of arrival after all earlier ones, whatever the clock does."""
@@ -122,20 +195,19 @@ class CoreState:
         heapq.heappush(self.timers, (due, arrival.name))
 
     def add_waiting(self, job: Job, fingerprint: int | None) -> None:
-        """Take a job into the queue, or among the held ones."""
+        """Remember a job that lies in QM_qJobs; :func:`queueing.enqueue` lets it wait."""
         self.jobs[job.id] = job
         self.by_name[job.name] = job.id
         if fingerprint is not None:
             self.fingerprints[job.id] = fingerprint
-        if job.state is State.QUEUED:
-            self.waiting.add(job)
 
     def drop_waiting(self, job_id: int) -> int | None:
         """Take a job out of the queue; returns its fingerprint."""
         job = self.jobs.pop(job_id)
         if self.by_name.get(job.name) == job_id:
             del self.by_name[job.name]
-        self.waiting.remove(job_id)
+        self.planner.remove(job_id)
+        self.dependents.unlink(job_id)
         return self.fingerprints.pop(job_id, None)
 
     def rename_waiting(self, job_id: int, name: str) -> Job:
@@ -148,19 +220,37 @@ class CoreState:
         return job
 
     def add_run(self, run: Run) -> None:
-        """Give a job its processors."""
+        """A job holds what it needs from now on."""
         self.runs[run.job.id] = run
-        self.used += self.processors(run.job)
+        self.cpus.claim(run.job.cpus)
+        self.gpus.claim(run.job.gpus)
+        self.plan_run(run)
+
+    def plan_run(self, run: Run) -> None:
+        """Tell the planner of a run, or of its other times."""
+        job = run.job
+        known_start = known_seconds(job.started)
+        started = run.claimed_at if known_start is None else known_start
+        walltime = job.options.walltime
+        known = walltime is not None and run.paused_at is None
+        ends = started + run.paused + walltime if known and walltime is not None else None
+        self.planner.started(
+            Running(job.id, needs_of(job), job.options.priority, job.arrival, started, ends)
+        )
 
     def drop_run(self, job_id: int) -> Run:
-        """Take its processors back."""
+        """What it held is free."""
         run = self.runs.pop(job_id)
-        self.used -= self.processors(run.job)
+        self.planner.ended(job_id)
+        self.cpus.give_back(run.job.cpus)
+        self.gpus.give_back(run.job.gpus)
         return run
 
-    def processors(self, job: Job) -> int:
-        """What the job holds: one that was accepted on a larger machine holds all there is."""
-        return min(job.options.nb_proc, self.settings.capacity.processors)
+
+def needs_of(job: Job) -> Needs:
+    """What a job asks for."""
+    options = job.options
+    return Needs(options.nb_proc, options.mem or 0, options.nb_gpu)
 
 
 class ForbiddenTransition(Exception):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.answers import end_known
+from qm.core.depending import on_end, on_taken_away
 from qm.core.settings import Now
 from qm.core.state import CoreState, Run, changed
 from qm.model import Job, Outcome, Reason, State
@@ -25,7 +26,7 @@ def on_vanished(state: CoreState, event: ev.Vanished, now: Now) -> list[act.Acti
     if run is not None and run.before is None and run.job.started is not None:
         killed = Reason("User", "killed") if run.job.id in state.asked else None
         outcome = Outcome(ended=utc_text(now.wall), started=run.job.started, reason=killed)
-        return vanished_while_running(state, run, outcome)
+        return vanished_while_running(state, run, outcome, now)
     job: Job | None = None
     if run is not None:
         state.drop_run(event.id)
@@ -35,10 +36,17 @@ def on_vanished(state: CoreState, event: ev.Vanished, now: Now) -> list[act.Acti
     elif event.id in state.jobs:
         job = state.jobs[event.id]
         state.drop_waiting(event.id)
-    return [] if job is None else [act.Forget(job), *end_known(state, job)]
+    if job is None:
+        return []
+    error = f"the folder of job {job.id} is gone"
+    asked = state.rerunning.pop(job.id, [])
+    told: list[act.Action] = [act.Answer(request, False, {"error": error}) for request in asked]
+    return [act.Forget(job), *told, *end_known(state, job), *on_taken_away(state, job.id, now)]
 
 
-def vanished_while_running(state: CoreState, run: Run, outcome: Outcome) -> list[act.Action]:
+def vanished_while_running(
+    state: CoreState, run: Run, outcome: Outcome, now: Now
+) -> list[act.Action]:
     """Its end has no folder to be recorded in: history and index keep it."""
     state.drop_run(run.job.id)
     if outcome.state() is State.KILLED:
@@ -47,7 +55,8 @@ def vanished_while_running(state: CoreState, run: Run, outcome: Outcome) -> list
         text = f"its folder was taken away while it ran; it ended with {_how(outcome)}"
         ended = changed(run.job, State.LOST, Reason("Vanished", text))
     job = replace(ended, outcome=replace(outcome, reason=ended.reason))
-    return [act.Forget(job, record=True), *end_known(state, job)]
+    told = end_known(state, job)
+    return [act.Forget(job, record=True), *told, *on_end(state, job, now)]
 
 
 def _how(outcome: Outcome) -> str:

@@ -11,7 +11,7 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.folders.layout import Layout
 from qm.jobdir import read_hold, set_aside_old, write_hold, write_job
-from qm.model import Place, Reason
+from qm.model import Job, Place, Reason
 from qm.osops import FolderHandle
 from qm.osops.owner import owner_name
 from qm.records import Claim
@@ -50,6 +50,14 @@ def _accept(path: str, intents: str, action: act.Accept, boot: str) -> ev.Accept
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(intents, f"{job.id}.json"))
             return ev.Accepted(job.id, action.hold or (None if action.fresh else read_hold(own)))
+
+
+def record(layout: Layout, job: Job, boot: str) -> None:
+    """Write the record of a waiting job again, where it still lies there. OSError otherwise."""
+    with FolderHandle.open(layout.path(Place.WAITING, job.name)) as folder:
+        if folder.identity().same_folder(job.identity):
+            with folder.sub(".qm") as own:
+                write_job(own, job, Claim(boot, claimed=False))
 
 
 def make_writable(path: str) -> bool:

@@ -183,14 +183,17 @@ def take_back(
         return ev.Vanished(job.id)
     place, name = found
     path = layout.path(place, name)
+    among_ended = place in (Place.DONE, Place.LOST)
     with FolderHandle.open(path) as folder, folder.sub(OWN) as own:
         lock = own.lock("lock")
         if lock is None:
             return ev.StillLocked(job.id)
         try:
-            fenced = replace(job, token=new_token, name=name)
+            fenced = replace(job, token=new_token, name=name, cpus=(), gpus=())
             write_job(own, fenced, Claim(boot, claimed=False), sync=sync)
-            if job.attempt > 0:
+            # Of a job among the ended ones these records show, until it has left, that it
+            # is on its way: without them a person would have moved it there.
+            if not among_ended:
                 archive_attempt(folder, own, job.attempt)
             if action.hold is not None:
                 write_hold(own, action.hold)
@@ -198,8 +201,12 @@ def take_back(
             lock.release()
     if place is not Place.WAITING:
         free = layout.free_name(layout.place(Place.WAITING), name)
-        layout.move(path, Place.WAITING, free)
+        path = layout.move(path, Place.WAITING, free)
         name = free
+    if among_ended:
+        # A crash before this leaves a log that the next attempt sets aside, no more.
+        with FolderHandle.open(path) as folder, folder.sub(OWN) as own:
+            archive_attempt(folder, own, job.attempt)
     return ev.Requeued(job.id, name, action.hold)
 
 

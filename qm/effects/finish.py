@@ -204,7 +204,8 @@ def remove_to_trash(layout: Layout, place: Place, name: str, request: str) -> st
     """
     path = layout.path(place, name)
     with own_folder(path, create=True) as own:
-        own.write("removed", encode({"request": request}))
+        removal = {"request": request, "name": name, "place": place.value}
+        own.write("removed", encode(removal))
     target = layout.free_name(layout.trash, name)
     rename_folder(path, os.path.join(layout.trash, target))
     return target

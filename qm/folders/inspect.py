@@ -26,9 +26,10 @@ from qm.osops.scanning import FsClock, scan_open
 _DEEPER = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Inspector:
-    """Looks at entries of QM_qJobs."""
+    """Looks at entries of QM_qJobs. The ``limits`` may be others after the configuration
+    was read again."""
 
     layout: Layout
     limits: Limits

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,9 +12,11 @@ from collections.abc import Callable, Sequence
 from qm.control.requests import open_requests, sweep, write_answer
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.effects.bringback import find_to_rerun, restore
 from qm.effects.finish import flush, remove_to_trash
+from qm.effects.lookup import ended_rows, find_ended
 from qm.folders.layout import Layout
-from qm.index import Index, Row, reading
+from qm.index import Index, Row
 from qm.model import Place
 from qm.names import shown
 from qm.osops import FolderHandle
@@ -24,7 +25,9 @@ from qm.watch import Hint, Watch
 
 log = logging.getLogger("qm.requests")
 
-ControlAction = act.Answer | act.Remove | act.AnswerEnded
+ControlAction = (
+    act.Answer | act.Remove | act.AnswerEnded | act.FindEnded | act.FindToRerun | act.Restore
+)
 _SWEEP_EVERY = 600.0
 _WITH_EVENTS = 1.0
 
@@ -38,41 +41,53 @@ class ControlWork:
 
     def __call__(self, actions: Sequence[ControlAction]) -> list[ev.Event]:
         flush(self._index)
-        for action in actions:
-            try:
-                if isinstance(action, act.Remove):
-                    self._remove(action)
-                elif isinstance(action, act.AnswerEnded):
-                    self._answer_ended(action)
-                else:
-                    self._answer(action.request, action.ok, action.data)
-            except OSError as error:
-                log.warning("request %s: %s", action.request, error)
-                self._answer(action.request, False, {"error": f"QM could not do it: {error}"})
-        return []
+        events = [self._try(action) for action in actions]
+        return [event for event in events if event is not None]
+
+    def _try(self, action: ControlAction) -> ev.Event | None:
+        try:
+            if isinstance(action, act.FindEnded):
+                return find_ended(self._layout, action)
+            return self._one(action)
+        except OSError as error:
+            if isinstance(action, act.FindEnded):
+                log.warning("jobs before job %d cannot be looked up: %s", action.id, error)
+                return ev.EndsFound(action.id, {})
+            log.warning("request %s: %s", action.request, error)
+            self._answer(action.request, False, {"error": f"QM could not do it: {error}"})
+        return None
+
+    def _one(
+        self, action: act.Answer | act.Remove | act.AnswerEnded | act.FindToRerun | act.Restore
+    ) -> ev.Event | None:
+        if isinstance(action, act.Remove):
+            self._remove(action)
+        elif isinstance(action, act.AnswerEnded):
+            self._answer_ended(action)
+        elif isinstance(action, act.FindToRerun):
+            found = find_to_rerun(self._layout, action)
+            if isinstance(found, ev.Rerun):
+                return found
+            self._answer(action.request, *found)
+        elif isinstance(action, act.Restore):
+            done = restore(self._layout, self._index, action)
+            flush(self._index)
+            self._answer(action.request, *done)
+        else:
+            self._answer(action.request, action.ok, action.data)
+        return None
 
     @staticmethod
     def failed(action: ControlAction, error: Exception) -> ev.Event | None:
         """A broken answer hurts nobody but its client, which times out."""
-        return None
+        return ev.EndsFound(action.id, {}) if isinstance(action, act.FindEnded) else None
 
     def _answer(self, request: str, ok: bool, data: dict[str, object]) -> None:
         with contextlib.suppress(OSError):
             write_answer(self._layout.requests, request, ok, data)
 
-    def _find(self, target: str) -> list[Row]:
-        by_id = target.isascii() and target.isdigit()
-        where = "id=?" if by_id else "name=?"
-        arguments: tuple[object] = (int(target) if by_id else target,)
-        try:
-            with reading(self._layout.index_file) as index:
-                return index.rows(f"ended IS NOT NULL AND {where}", arguments, "ORDER BY id DESC")
-        except (sqlite3.Error, OverflowError, UnicodeEncodeError):
-            # A number or a text that no job can have.
-            return []
-
     def _answer_ended(self, action: act.AnswerEnded) -> None:
-        rows = self._find(action.target)
+        rows = ended_rows(self._layout, action.target)
         if not rows:
             error = f"there is no job {shown(action.target)}"
             data: dict[str, object] = {"error": error, "hint": "`qm list --all` shows all jobs."}
@@ -90,7 +105,7 @@ class ControlWork:
     def _remove(self, action: act.Remove) -> None:
         removed: list[dict[str, object]] = []
         for target in action.targets:
-            rows = [row for row in self._find(target) if row.place is not None]
+            rows = [row for row in ended_rows(self._layout, target) if row.place is not None]
             if len(rows) > 1:
                 ids = ", ".join(str(row.id) for row in rows[:10])
                 text = f"{shown(target)} is the name of {len(rows)} ended jobs"
@@ -131,6 +146,10 @@ class ControlWork:
         return None
 
 
+_REVOCABLE = frozenset({"stop"})
+"""Requests that are taken back with their file: they may wait long to be carried out."""
+
+
 class RequestReader(threading.Thread):
     """Looks for requests when woken by an event, and every ``poll`` seconds without events."""
 
@@ -144,6 +163,7 @@ class RequestReader(threading.Thread):
         self._wake = threading.Event()
         self._ended = False
         self._known: set[str] = set()
+        self._revocable: set[str] = set()
         self._stamp = 0
 
     def wake(self, hint: Hint) -> None:
@@ -177,8 +197,11 @@ class RequestReader(threading.Thread):
             return
         self._stamp = stamp
         found = open_requests(self._folder, self._known, time.time())
+        self._look_for_withdrawn()
         for request in found:
             self._known.add(request.id)
+            if request.verb in _REVOCABLE:
+                self._revocable.add(request.id)
             log.info("%s asks: %s %s", request.who, request.verb, " ".join(request.targets))
             self._post(
                 ev.Asked(
@@ -193,3 +216,9 @@ class RequestReader(threading.Thread):
         if len(self._known) > 10_000:
             # Answered long ago: their files are gone.
             self._known = {request.id for request in found}
+
+    def _look_for_withdrawn(self) -> None:
+        for request in sorted(self._revocable):
+            if not os.path.exists(os.path.join(self._folder, f"{request}.json")):
+                self._revocable.discard(request)
+                self._post(ev.Withdrawn(request))

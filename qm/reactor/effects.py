@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 from qm.core import actions as act
 from qm.core import events as ev
-from qm.effects.accept import accept, cannot_write
+from qm.effects.accept import accept, cannot_write, record
 from qm.effects.claim import Claimer, probe, take_back
 from qm.effects.finish import Finisher
 from qm.folders.inspect import Inspector
 from qm.folders.layout import Layout
 from qm.inspection import Inspection, Kind
-from qm.jobdir import own_folder, write_hold, write_kill
+from qm.jobdir import own_folder, write_hold, write_kill, write_suspend
 from qm.model import Place, Reason
 from qm.osops import end_carriers
 from qm.statefile import StateFile
@@ -24,8 +24,9 @@ log = logging.getLogger("qm.effects")
 
 _TREE_PATIENCE = 20.0
 
-DropAction = act.Inspect | act.Accept | act.SaveState | act.EndOfStart
-TurnAction = act.Claim | act.Finish | act.Probe | act.SetHold | act.Stop
+DropAction = act.Inspect | act.Accept | act.SaveState | act.Steer | act.EndOfStart
+SmallAction = act.Probe | act.SetHold | act.Stop | act.Pause | act.Record
+TurnAction = act.Claim | act.Finish | SmallAction
 LeaveAction = act.Close | act.Requeue | act.Forget
 
 
@@ -57,9 +58,19 @@ class DropWork:
                     if problem is None
                     else ev.NotAccepted(action.job.id, False, problem)
                 )
+            elif isinstance(action, act.Steer):
+                events.append(self._steer(action))
             elif isinstance(action, act.EndOfStart):
                 events.append(ev.Found())
         return events
+
+    def _steer(self, action: act.Steer) -> ev.Steered:
+        try:
+            self._state_file.steer(action.steering)
+        except OSError as error:
+            log.warning("state.json cannot be written: %s", error.strerror)
+            return ev.Steered(action, f"it holds until QM ends, for QM cannot write: {error}")
+        return ev.Steered(action, None)
 
     def _save(self) -> Reason | None:
         """Write the next free id; why not, where the disk is full. Then no id is used."""
@@ -77,6 +88,8 @@ class DropWork:
         """What becomes of an action whose effect broke."""
         if isinstance(action, act.Accept):
             return ev.NotAccepted(action.job.id, False, Reason("Stuck", f"QM failed: {error}"))
+        if isinstance(action, act.Steer):
+            return ev.Steered(action, f"QM failed: {error}")
         if isinstance(action, act.Inspect):
             return ev.Inspected(Inspection(action.name, Kind.FOLDER, problem=str(error)))
         return ev.Found() if isinstance(action, act.EndOfStart) else None
@@ -90,9 +103,15 @@ class TurnWork:
     """
 
     def __init__(
-        self, layout: Layout, claimer: Claimer, finisher: Finisher, system: LocalSystem
+        self,
+        layout: Layout,
+        claimer: Claimer,
+        finisher: Finisher,
+        system: LocalSystem,
+        boot: str,
     ) -> None:
         self._layout = layout
+        self._boot = boot
         self._claimer = claimer
         self._finisher = finisher
         self._system = system
@@ -106,18 +125,23 @@ class TurnWork:
         if finishes:
             yield from self._finisher.finish(finishes)
         for action in actions:
-            if isinstance(action, act.Probe | act.SetHold | act.Stop):
+            if isinstance(action, SmallAction):
                 event = self._one(action)
                 if event is not None:
                     yield event
 
-    def _one(self, action: act.Probe | act.SetHold | act.Stop) -> ev.Event | None:
+    def _one(self, action: SmallAction) -> ev.Event | None:
         try:
             if isinstance(action, act.Probe):
                 return probe(self._layout, action)
             if isinstance(action, act.SetHold):
                 return self._set_hold(action)
-            self._stop(action)
+            if isinstance(action, act.Pause):
+                return self._pause(action)
+            if isinstance(action, act.Record):
+                record(self._layout, action.job, self._boot)
+            else:
+                self._stop(action)
         except OSError as error:
             log.warning("%s of job %d: %s", type(action).__name__, action.job.id, error)
         return None
@@ -134,6 +158,17 @@ class TurnWork:
         if not marked and not told and action.job.token:
             # Its supervisor, of an earlier manager, cannot be reached: its processes can.
             end_carriers(action.job.token, patience=_TREE_PATIENCE)
+
+    def _pause(self, action: act.Pause) -> ev.Event | None:
+        job = action.job
+        found = self._layout.find(job.identity, job.name, action.place)
+        if found is not None:
+            with own_folder(self._layout.path(*found)) as own:
+                write_suspend(own, job, suspended=action.suspended)
+        if self._system.pause(job, suspended=action.suspended):
+            return None  # Its supervisor tells when it is done.
+        # The supervisor of an earlier manager obeys the mark, and can tell nobody.
+        return ev.Paused(job.id, job.token or "", action.suspended)
 
     def _mark(self, action: act.Stop) -> bool:
         """Write the mark that a supervisor obeys even without a manager; False if impossible."""
@@ -182,6 +217,8 @@ class LeaveWork:
             end_carriers(action.job.token, patience=_TREE_PATIENCE)
         token = secrets.token_hex(16)
         try:
+            if action.ended is not None:
+                self._finisher.history.append([action.ended])
             return take_back(self._layout, action, self._boot, token, sync=self._sync)
         except OSError as error:
             return ev.Unmovable(action.job.id, f"it cannot be put back: {error}")

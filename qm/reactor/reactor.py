@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 import queue
 import threading
 import time
@@ -16,6 +18,7 @@ from qm.core import events as ev
 from qm.index import ArrivalRow, Index, row_of
 from qm.names import shown
 from qm.osops import started_at, wait_for_end
+from qm.planner import Capacity
 from qm.reactor.lane import Lane
 from qm.systems.local import LocalSystem
 
@@ -81,17 +84,34 @@ class Reactor:
     """Owns the core; its thread is the only one that touches it."""
 
     def __init__(
-        self, core: Core, inbox: Inbox, workers: Workers, system: LocalSystem, index: Index
+        self,
+        core: Core,
+        inbox: Inbox,
+        workers: Workers,
+        system: LocalSystem,
+        index: Index,
+        *,
+        reload: Callable[[act.Reload], None],
+        tell_brake: Callable[[act.TellBrake], None],
+        idle_exit: float | None = None,
     ) -> None:
         self._core = core
+        self._idle_exit = idle_exit
+        self._busy_at = time.monotonic()
         self._inbox = inbox
         self._system = system
         self._index = index
         lanes: dict[Lane[Any], tuple[type[act.Action], ...]] = {
-            workers.drops: (act.Inspect, act.Accept, act.SaveState, act.EndOfStart),
-            workers.turns: (act.Claim, act.Finish, act.Probe, act.SetHold, act.Stop),
+            workers.drops: (act.Inspect, act.Accept, act.SaveState, act.Steer, act.EndOfStart),
+            workers.turns: (
+                *(act.Claim, act.Finish, act.Probe),
+                *(act.SetHold, act.Stop, act.Pause, act.Record),
+            ),
             workers.leaves: (act.Close, act.Requeue),
-            workers.control: (act.Answer, act.Remove, act.AnswerEnded),
+            workers.control: (
+                *(act.Answer, act.Remove, act.AnswerEnded),
+                *(act.FindEnded, act.FindToRerun, act.Restore),
+            ),
         }
         self._do: dict[type[act.Action], Callable[[Any], None]] = {
             kind: lane.put for lane, kinds in lanes.items() for kind in kinds
@@ -104,6 +124,10 @@ class Reactor:
             act.ShowArrival: self._show_arrival,
             act.HideArrival: self._hide_arrival,
             act.ShowObstacle: self._show_obstacle,
+            act.ShowCapacity: self._show_capacity,
+            act.Leave: self._leave,
+            act.Reload: reload,
+            act.TellBrake: tell_brake,
         }
         self._leaves = workers.leaves
         self._trim_at = 0.0
@@ -114,6 +138,7 @@ class Reactor:
             now = _now()
             wake = self._core.next_wake()
             until = self._trim_at if wake is None else min(wake, self._trim_at)
+            until = min(until, self._idle_until())
             batch = self._inbox.take(max(0.0, until - now.mono))
             now = _now()
             for number, event in enumerate(batch):
@@ -131,6 +156,17 @@ class Reactor:
                 self._trim_at = now.mono + _TRIM_EVERY
                 self._system.trim(now.mono)
             self._tell_refusals()
+            if now.mono >= self._idle_until():
+                log.info("nothing to do for %g s", self._idle_exit)
+                return
+
+    def _idle_until(self) -> float:
+        """When to end for want of work; never while there is any."""
+        if self._idle_exit is None:
+            return math.inf
+        if self._core.is_busy():
+            self._busy_at = time.monotonic()
+        return self._busy_at + self._idle_exit
 
     def _carry_out(self, actions: Iterable[act.Action]) -> None:
         for action in actions:
@@ -164,6 +200,15 @@ class Reactor:
             log.warning("nothing is started: %s", action.reason)
         self._index.put_fact("obstacle", "" if action.reason is None else str(action.reason))
 
+    def _show_capacity(self, action: act.ShowCapacity) -> None:
+        capacity = action.capacity
+        self._system.set_slots(1 if capacity.blocking else capacity.processors)
+        self._index.put_fact("capacity", capacity_text(capacity, self._core.reserve_after))
+
+    def _leave(self, action: act.Leave) -> None:
+        self._carry_out([act.Answer(action.request, True, action.data)])
+        self._inbox.stop()
+
     def _watch(self, action: act.Watch) -> None:
         job = action.job
         assert job.token is not None
@@ -176,6 +221,19 @@ class Reactor:
             self._inbox.post(gone)
 
         threading.Thread(target=watch, name=f"qm-watch-{job.id}", daemon=True).start()
+
+
+def capacity_text(capacity: Capacity, reserve_after: float | None) -> str:
+    """The fact ``capacity`` of the index: what may be used, for whoever explains the queue."""
+    return json.dumps(
+        {
+            "processors": capacity.processors,
+            "memory": capacity.memory,
+            "gpus": capacity.gpus,
+            "blocking": capacity.blocking,
+            "reserve_after": reserve_after,
+        }
+    )
 
 
 def _now() -> Now:

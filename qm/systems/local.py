@@ -45,6 +45,10 @@ class Site:
     boot: str
     kill_grace: float
     sync: bool
+    nice: int = 0
+    enforce: frozenset[str] = frozenset()
+    """Of cpu, memory and gpu: what jobs are held to."""
+    gpus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,16 @@ class LocalSystem:
             "shims": site.shims,
             "submit": job.submit_token is not None,
             "notes": [*job.notes, *([note] if note else []), *not_obeyed(options)],
-            "env": job_variables(job, path, path),
+            "env": job_variables(
+                job, path, path, hide_gpus=site.gpus > 0 and "gpu" in site.enforce
+            ),
+            "cpus": list(job.cpus) or None,
+            "gpus": list(job.gpus) or None,
+            "nice": site.nice,
+            "enforce_mem": options.mem is not None and "memory" in site.enforce,
+            "warn": None
+            if options.signal is None
+            else {"signal": options.signal[0], "before": options.signal[1]},
         }
         return Order(job, job.token, message)
 
@@ -136,6 +149,27 @@ class LocalSystem:
         mark = {"attempt": job.attempt, "token": job.token, "grace": grace}
         supervisor.tell({"kill": {**mark, "reason": reason.word, "text": reason.text}})
         return True
+
+    def pause(self, job: Job, *, suspended: bool) -> bool:
+        """Tell the supervisor of this attempt to let it stand still, or go on; False where
+        it is none of ours: then the mark in the folder has to do.
+        """
+        with self._lock:
+            supervisor = None if job.token is None else self._busy.get(job.token)
+        if supervisor is None:
+            return False
+        mark = {"attempt": job.attempt, "token": job.token}
+        supervisor.tell({"suspend" if suspended else "resume": mark})
+        return True
+
+    def adapt(self, site: Site) -> None:
+        """Another configuration, for the jobs that start from now on."""
+        self._site = site
+
+    def set_slots(self, slots: int) -> None:
+        """How many jobs may run at once."""
+        with self._lock:
+            self._slots = slots
 
     def trim(self, now: float) -> None:
         """Let supervisors go that have been idle for long, all but one."""
@@ -252,6 +286,9 @@ class Supervisor:
             return
         if "started" in message:
             self._system.post(ev.Started(order.job.id, token, message["started"]))
+            return
+        if "suspended" in message:
+            self._system.post(ev.Paused(order.job.id, token, bool(message["suspended"])))
             return
         self.order = None
         self._system.is_done(token)

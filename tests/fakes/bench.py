@@ -15,7 +15,7 @@ from qm.identity import Identity
 from qm.inspection import Inspection, Kind, Usable
 from qm.jobdir import Records, StartRecord
 from qm.model import Job, JobInfo, JobOptions, Outcome, Place, Reason, State
-from qm.policy import Capacity
+from qm.planner import Capacity
 from qm.records import Claim
 from tests.fakes.jobs import FS_NOW, SECOND, a_look, a_scan
 
@@ -66,10 +66,14 @@ def check(state: CoreState) -> None:
     # A refusal under way is an arrival still, and an end already.
     taken = set(state.jobs) | set(state.runs) | set(state.requeueing)
     assert not taken & set(state.accepting)
-    assert state.used == sum(state.processors(run.job) for run in state.runs.values())
-    queued = {job.id for job in state.jobs.values() if job.state is State.QUEUED}
-    assert {job_id for job_id in state.jobs if job_id in state.waiting} == queued
-    assert len(state.waiting) == len(queued)
+    turn = {j.id for j in state.jobs.values() if j.state is State.QUEUED and j.reason is None}
+    assert {job_id for job_id in state.jobs if job_id in state.planner} == turn
+    assert len(state.planner) == len(turn)
+    in_use = sum(min(r.job.options.nb_proc, state.capacity.processors) for r in state.runs.values())
+    assert in_use <= state.capacity.processors or state.steering.processors is not None
+    for pool in ("cpus", "gpus"):
+        given = [number for run in state.runs.values() for number in getattr(run.job, pool)]
+        assert len(given) == len(set(given)), f"two jobs have the same {pool}: {given}"
     assert state.by_name == {job.name: job.id for job in state.jobs.values()}
     assert all(state.arrivals[name].busy for name in state.accepting.values())
     assert all(arrival.name == name for name, arrival in state.arrivals.items())
@@ -91,7 +95,7 @@ class Bench:
     def __post_init__(self) -> None:
         tokens = (f"token{number}" for number in count(1))
         settings = Settings(
-            Capacity(self.processors, self.blocking),
+            Capacity(self.processors, blocking=self.blocking),
             boot=BOOT,
             host=HOST,
             rules=Rules(),
@@ -104,6 +108,12 @@ class Bench:
     @property
     def state(self) -> CoreState:
         return self.core.state
+
+    @property
+    def used(self) -> int:
+        """Processors that are in use."""
+        runs, capacity = self.state.runs.values(), self.state.capacity
+        return sum(min(run.job.options.nb_proc, capacity.processors) for run in runs)
 
     @property
     def now(self) -> Now:

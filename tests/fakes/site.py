@@ -24,7 +24,7 @@ from qm.jobdir import own_folder, read_records
 from qm.jobinfo.limits import Limits
 from qm.model import Job, Place, Reason
 from qm.osops.scanning import FsClock
-from qm.policy import Capacity
+from qm.planner import Capacity
 from qm.reactor.effects import DropWork, LeaveWork
 from qm.records import encode, job_from_record, outcome_record
 from qm.statefile import StateFile

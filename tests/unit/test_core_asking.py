@@ -79,7 +79,7 @@ def test_a_kill_during_a_claim_cancels_the_job_however_the_claim_ends(how: str) 
     assert "Start" not in kinds(actions)
     close = only(actions, act.Close)
     assert close.place is (Place.RUNNING if how == "claimed" else Place.WAITING)
-    assert close.job.state is State.CANCELLED and bench.state.used == 0
+    assert close.job.state is State.CANCELLED and bench.used == 0
     assert answers(moved(bench, close)) == {"r1": True}
 
 
@@ -226,7 +226,7 @@ def test_a_hold_that_is_written_before_the_claim_begins_takes_the_job_back() -> 
         mark = held(bench, job)
         bench.claim()
         assert answers(bench.hold(job, mark.reason, "r1")) == {"r1": True}
-        assert bench.state.used == 0
+        assert bench.used == 0
         bench.tell(event)
         assert bench.state.jobs[job.id].state is State.HELD and bench.plan() == []
 

@@ -102,7 +102,7 @@ def everything_is_known(world: World) -> None:
         else:
             assert folder.name in state.arrivals, f"{folder} is forgotten"
     # Nobody holds processors for nothing, and nothing lies in QM_Jobs that nobody knows.
-    assert (state.runs, state.used, state.ending, state.requeueing) == ({}, 0, {}, {})
+    assert (state.runs, state.ending, state.requeueing) == ({}, {}, {})
     left = [f for f in world.folders.values() if f.place is Place.RUNNING]
     assert left == [], f"forgotten in QM_Jobs: {left}"
     assert state.accepting == {} and state.asked == {}

@@ -40,7 +40,7 @@ def test_whoever_holds_the_lock_is_watched_on(bench: Bench) -> None:
     assert kinds(actions) == ([] if known else ["Show", "Watch"])
     run = bench.state.runs[CLAIMED.id]
     assert (run.job.state, run.job.started) == (State.RUNNING, start.started)
-    assert bench.state.used == 1 and bench.state.next_id == 8
+    assert bench.used == 1 and bench.state.next_id == 8
     assert kinds(bench.tick(3.1)) == ["Probe"]
     # Watched once is enough.
     assert bench.probed(CLAIMED, claimed_records(CLAIMED, start=start), locked=True) == []
@@ -60,7 +60,7 @@ def test_an_exit_record_is_the_end(bench: Bench) -> None:
     (finish,) = bench.probed(CLAIMED, records, place=Place.WAITING)
     assert isinstance(finish, act.Finish)
     assert (finish.job.state, finish.place) == (State.FAILED, Place.WAITING)
-    assert bench.state.used == 0
+    assert bench.used == 0
 
 
 def test_a_job_that_died_with_its_supervisor_is_lost(bench: Bench) -> None:
@@ -68,7 +68,7 @@ def test_a_job_that_died_with_its_supervisor_is_lost(bench: Bench) -> None:
     assert isinstance(close, act.Close)
     assert (close.job.state, close.end.attempt, close.end_tree) == (State.LOST, 2, True)
     assert close.job.reason is not None and close.job.reason.word == "SupervisorDied"
-    assert close.job.started == "2026-01-01T00:00:01.000Z" and bench.state.used == 0
+    assert close.job.started == "2026-01-01T00:00:01.000Z" and bench.used == 0
 
 
 @pytest.mark.parametrize("started", [True, False])
@@ -118,7 +118,7 @@ def test_a_job_of_another_host_is_left_alone_and_asked_rarely() -> None:
     assert kinds(bench.probed(CLAIMED, records)) == ["Show"]
     assert bench.tick(29) == []
     assert kinds(bench.tick(2)) == ["Probe"]
-    assert bench.probed(CLAIMED, records) == [] and bench.state.used == 1
+    assert bench.probed(CLAIMED, records) == [] and bench.used == 1
 
 
 @pytest.mark.parametrize("then", ["exit", "died", "not started"])

@@ -28,6 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm.core"}),
     frozenset({"qm.effects", "qm.systems", "qm.control", "qm.service"}),
     frozenset({"qm.reactor", "qm.submit", "qm.view"}),
+    frozenset({"qm.recovery", "qm.reconfigure"}),
     frozenset({"qm.cleaning", "qm.daemon", "qm.dashboard", "qm.demo"}),
     frozenset({"qm.cli", "web"}),
     frozenset({"qm.__main__"}),

@@ -6,7 +6,6 @@ import itertools
 
 import pytest
 
-from qm.core.waiting import WaitingQueue
 from qm.model import Reason
 from qm.policy import (
     Capacity,
@@ -19,7 +18,6 @@ from qm.policy import (
     order_of,
     read_evidence,
 )
-from tests.fakes.jobs import a_job
 
 HERE = {"boot": "b1", "host": "h1"}
 
@@ -156,30 +154,3 @@ def test_who_waits_gets_exactly_one_reason_each() -> None:
     assert set(explain(reversed(jobs), [InUse(1, 3)], Capacity(4), None)) == {
         job.id for job in jobs
     }
-
-
-def test_the_waiting_queue_gives_the_first_in_order_that_fits() -> None:
-    queue = WaitingQueue()
-    for job_id, nb_proc, priority in ((1, 4, 0), (2, 1, 0), (3, 2, 9), (4, 1, 0)):
-        queue.add(a_job(job_id, options={"nb_proc": nb_proc, "priority": priority}))
-    assert queue.best(lambda nb_proc: True) == 3
-    assert queue.best(lambda nb_proc: nb_proc == 1) == 2
-    assert queue.best(lambda nb_proc: False) is None
-    queue.remove(3)
-    queue.remove(3)
-    assert queue.best(lambda nb_proc: True) == 1
-    assert (len(queue), 3 in queue, 1 in queue) == (3, False, True)
-
-
-def test_a_job_that_comes_back_takes_its_old_place() -> None:
-    queue = WaitingQueue()
-    for job_id in (1, 2, 3):
-        queue.add(a_job(job_id))
-    queue.remove(1)
-    queue.add(a_job(1))
-    assert queue.best(lambda nb_proc: True) == 1
-    queue.add(a_job(1, options={"priority": -1}))
-    assert queue.best(lambda nb_proc: True) == 2
-    for job_id in (1, 2, 3):
-        queue.remove(job_id)
-    assert queue.best(lambda nb_proc: True) is None and len(queue) == 0

@@ -1,0 +1,144 @@
+"""What jobs come after: the jobs that are meant, and what their states mean. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from qm.core.state import CoreState
+from qm.model import Dependency, Job, Reason, State
+from qm.names import shown
+
+_SHOWN = 3
+_ROOT = "root cause: "
+_WANTED = {"afterok": "end as FINISHED", "afternotok": "end as anything but FINISHED"}
+_AFTER = {"afterok": "after", "afterany": "after any end of", "afternotok": "after a failure of"}
+
+
+def bound(state: CoreState, job: Job) -> Job:
+    """``job`` with each of its dependencies bound to the newest open job that it can mean."""
+    if not job.options.after:
+        return job if not job.depends else replace(job, depends=())
+    before = {(one.condition, one.target): one.id for one in job.depends}
+    depends = []
+    for text in job.options.after:
+        condition, _, target = text.partition(":")
+        known, newest = before.get((condition, target)), _newest_open(state, target, job)
+        if known is None or (newest is not None and newest > known):
+            known = newest
+        depends.append(Dependency(condition, target, known))
+    return replace(job, depends=tuple(depends))
+
+
+def _newest_open(state: CoreState, target: str, child: Job) -> int | None:
+    """The job of this id, else the newest of this name, among those that have not ended."""
+    job_id = _as_id(target)
+    if job_id is not None and open_job(state, job_id) is not None:
+        return job_id
+    named = {
+        state.by_name.get(target),
+        *(r.job.id for r in state.runs.values() if r.job.name == target),
+    }
+    named |= {e.action.job.id for e in state.requeueing.values() if e.action.job.name == target}
+    arrival = state.arrivals.get(target)
+    if arrival is not None and arrival.recorded and arrival.job is not None:
+        named.add(arrival.job.id)
+    return max((one for one in named if one is not None and one != child.id), default=None)
+
+
+def _as_id(target: str) -> int | None:
+    return int(target) if target.isascii() and target.isdigit() else None
+
+
+def open_job(state: CoreState, job_id: int) -> Job | None:
+    """The job of this id, if it is known and has not ended."""
+    if job_id in state.jobs:
+        return state.jobs[job_id]
+    if job_id in state.runs:
+        return state.runs[job_id].job
+    if job_id in state.requeueing:
+        return state.requeueing[job_id].action.job
+    if job_id in state.accepting:
+        name = state.accepting[job_id]
+        return state.arrivals[name].job if name in state.arrivals else None
+    for arrival in state.arrivals.values():
+        if arrival.recorded and arrival.job is not None and arrival.job.id == job_id:
+            return arrival.job
+    return None
+
+
+def failed(state: CoreState, job: Job) -> Reason | None:
+    """Why ``job`` can never start: one that it comes after did not end as asked; or None."""
+    for one in job.depends:
+        end = None if one.id is None else state.dependents.ends.get(one.id)
+        if end is None or _satisfied(one.condition, end.state):
+            continue
+        who = f"{shown(end.name)} ({end.id})"
+        if end.state is State.ABORTED and end.reason is not None:
+            root = end.reason.partition(_ROOT)[2] or end.reason.partition(": ")[2]
+            return Reason("Dependency", f"{who} was ABORTED; {_ROOT}{root}")
+        why = f" ({end.reason})" if end.reason else ""
+        wanted = _WANTED.get(one.condition, "end")
+        return Reason("Dependency", f"{who} ended as {end.state}{why}; it was to {wanted}")
+    return None
+
+
+def _satisfied(condition: str, state: State) -> bool:
+    if condition == "afterok":
+        return state is State.FINISHED
+    return condition == "afterany" or state is not State.FINISHED
+
+
+def waits_for(state: CoreState, job: Job) -> Reason | None:
+    """Which jobs ``job`` still waits for; None where they have ended as asked."""
+    parts = []
+    for one in job.depends:
+        if one.id is not None and one.id in state.dependents.ends:
+            continue
+        after, target = _AFTER.get(one.condition, one.condition), shown(one.target)
+        before = None if one.id is None else open_job(state, one.id)
+        if before is not None:
+            parts.append(f"{after} {shown(before.name)} ({before.id}, {before.state})")
+        else:
+            parts.append(f"{after} {target}: no such job yet")
+    if not parts:
+        return None
+    more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
+    return Reason("Dependency", ", ".join(parts[:_SHOWN]) + more)
+
+
+def cycle(state: CoreState, job: Job) -> str | None:
+    """The ring that ``job`` would close with what it comes after, as people read it; or None."""
+    dependents = state.dependents
+    own = {one.target for one in job.depends if one.id is None}
+    if job.name in own or str(job.id) in own:
+        return f"{shown(job.name)} comes after itself"
+    if not (dependents.children.get(job.id) or dependents.awaited.get(job.name)):
+        return None
+    came_from: dict[int, int] = {}
+    stack = [job.id]
+    while stack:
+        at = stack.pop()
+        for before in _before(state, job if at == job.id else state.jobs[at], job):
+            if before == job.id:
+                return _ring(state, job, at, came_from)
+            if before in state.jobs and before not in came_from:
+                came_from[before] = at
+                stack.append(before)
+    return None
+
+
+def _before(state: CoreState, of: Job, new: Job) -> Iterator[int]:
+    for one in of.depends:
+        if of.id != new.id and one.target in (new.name, str(new.id)):
+            yield new.id
+        elif one.id is not None:
+            yield one.id
+
+
+def _ring(state: CoreState, job: Job, last: int, came_from: dict[int, int]) -> str:
+    path = [last]
+    while path[-1] != job.id:
+        path.append(came_from[path[-1]])
+    names = [shown((job if one == job.id else state.jobs[one]).name) for one in reversed(path)]
+    return " after ".join([*names, shown(job.name)])

@@ -1,0 +1,69 @@
+"""Who waits for whom: waiting jobs by the jobs and names that they come after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from qm.model import Job, State
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEnd:
+    """How a job ended that others wait for."""
+
+    id: int
+    name: str
+    state: State
+    reason: str | None
+
+
+@dataclass(slots=True)
+class Dependents:
+    """The links between waiting jobs and those before them; each is kept while somebody waits."""
+
+    children: dict[int, set[int]] = field(default_factory=dict)
+    """Waiting jobs by the job that they are bound to."""
+    awaited: dict[str, set[int]] = field(default_factory=dict)
+    """Waiting jobs by the names and ids, as text, that they come after."""
+    ends: dict[int, KnownEnd] = field(default_factory=dict)
+    """Of those jobs before others that have ended."""
+    _linked: dict[int, Job] = field(default_factory=dict)
+
+    def link(self, job: Job) -> None:
+        """Remember what ``job`` comes after, instead of what was remembered of it."""
+        self._remove(job.id)
+        if job.depends:
+            self._linked[job.id] = job
+        for dependency in job.depends:
+            self.awaited.setdefault(dependency.target, set()).add(job.id)
+            if dependency.id is not None:
+                self.children.setdefault(dependency.id, set()).add(job.id)
+        self._forget_ends()
+
+    def unlink(self, job_id: int) -> None:
+        """``job_id`` does not wait any more."""
+        if job_id in self._linked:
+            self._remove(job_id)
+            self._forget_ends()
+
+    def _remove(self, job_id: int) -> None:
+        job = self._linked.pop(job_id, None)
+        for dependency in () if job is None else job.depends:
+            _discard(self.awaited, dependency.target, job_id)
+            if dependency.id is not None:
+                _discard(self.children, dependency.id, job_id)
+
+    def _forget_ends(self) -> None:
+        if len(self.ends) > 2 * len(self.children) + 10:
+            self.ends = {i: end for i, end in self.ends.items() if i in self.children}
+
+
+def _discard(links: dict[Key, set[int]], key: Key, job_id: int) -> None:
+    members = links.get(key)
+    if members is not None:
+        members.discard(job_id)
+        if not members:
+            del links[key]

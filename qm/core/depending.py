@@ -1,0 +1,96 @@
+"""What happens to jobs and means something to those that come after them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.core.dependencies import bound, open_job
+from qm.core.dependents import KnownEnd
+from qm.core.queueing import link, review
+from qm.core.settings import Now
+from qm.core.state import CoreState
+from qm.model import Job
+
+
+def on_start_over(state: CoreState, now: Now) -> list[act.Action]:
+    """Every job that was there at the start is known: bind those that come after others."""
+    actions: list[act.Action] = []
+    waiting = {child for children in state.dependents.awaited.values() for child in children}
+    for job_id in sorted(waiting):
+        if job_id in state.jobs:
+            actions += link(state, state.jobs[job_id])
+            actions += review(state, job_id, now)
+    return actions
+
+
+def on_ends_found(state: CoreState, event: ev.EndsFound, now: Now) -> list[act.Action]:
+    """The ended jobs that a waiting one comes after, or that there are none."""
+    job = state.jobs.get(event.id)
+    if job is None:
+        return []
+    depends = []
+    for one in job.depends:
+        end = event.ends.get(one.target)
+        if end is not None and (one.id is None or one.id == end.id):
+            one = replace(one, id=end.id)
+            state.dependents.ends[end.id] = end
+        depends.append(one)
+    rebound = replace(job, depends=tuple(depends))
+    actions: list[act.Action] = []
+    if rebound != job:
+        state.jobs[job.id] = rebound
+        actions.append(act.Record(rebound))
+    state.dependents.link(rebound)
+    return actions + review(state, job.id, now)
+
+
+def on_arrival(state: CoreState, job: Job, now: Now) -> list[act.Action]:
+    """A newer job of a name that others come after: they come after this one."""
+    actions: list[act.Action] = []
+    for child_id in sorted(state.dependents.awaited.get(job.name, ())):
+        child = state.jobs.get(child_id)
+        if child is None or child.id == job.id:
+            continue
+        rebound = bound(state, child)
+        if rebound != child:
+            state.jobs[child.id] = rebound
+            state.dependents.link(rebound)
+            actions += [act.Record(rebound), *review(state, child.id, now)]
+    return actions
+
+
+def on_end(state: CoreState, job: Job, now: Now) -> list[act.Action]:
+    """A job has ended, on record: those after it may start, or never will."""
+    children = state.dependents.children.get(job.id)
+    if not children:
+        return []
+    reason = None if job.reason is None else str(job.reason)
+    state.dependents.ends[job.id] = KnownEnd(job.id, job.name, job.state, reason)
+    return [action for child in sorted(children) for action in review(state, child, now)]
+
+
+def on_change(state: CoreState, job_id: int, now: Now) -> list[act.Action]:
+    """A job before others is in another state, or is open again."""
+    children = state.dependents.children.get(job_id)
+    if not children:
+        return []
+    if open_job(state, job_id) is not None:
+        state.dependents.ends.pop(job_id, None)
+    return [action for child in sorted(children) for action in review(state, child, now)]
+
+
+def on_taken_away(state: CoreState, job_id: int, now: Now) -> list[act.Action]:
+    """A person took a waiting job away: those after it wait for another of that name."""
+    actions: list[act.Action] = []
+    for child_id in sorted(state.dependents.children.get(job_id, ())):
+        child = state.jobs.get(child_id)
+        if child is None:
+            continue
+        loose = tuple(replace(d, id=None) if d.id == job_id else d for d in child.depends)
+        child = bound(state, replace(child, depends=loose))
+        state.jobs[child_id] = child
+        state.dependents.link(child)
+        actions += [act.Record(child), *review(state, child_id, now)]
+    return actions

@@ -1,0 +1,72 @@
+"""Jobs on their way back into the queue: not launched, lost with their machine, tried again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.core.answers import job_data
+from qm.core.arriving import vacate
+from qm.core.closing import cancel
+from qm.core.depending import on_change
+from qm.core.queueing import enqueue
+from qm.core.settings import Now
+from qm.core.state import CoreState, Ending, Run, changed
+from qm.model import NOT_PUT_BACK, Job, Place, Reason, State
+
+_PROBE_SOON = 1.0
+
+
+def requeue(
+    state: CoreState,
+    job: Job,
+    place: Place,
+    hold: Reason | None,
+    *,
+    end_tree: bool = False,
+    ended: Job | None = None,
+) -> list[act.Action]:
+    """Put a claimed job back; ``ended``: its attempt has failed, and it is tried again."""
+    if job.id in state.runs:
+        state.drop_run(job.id)
+    action = act.Requeue(job, place, hold, end_tree, ended)
+    state.requeueing[job.id] = Ending(action)
+    return [action]
+
+
+def on_requeued(state: CoreState, event: ev.Requeued, now: Now) -> list[act.Action]:
+    """It is back in QM_qJobs."""
+    requeueing = state.requeueing.pop(event.id, None)
+    if requeueing is None:
+        return []
+    job = requeueing.action.job
+    job = replace(
+        job, state=State.QUEUED, reason=None, name=event.name, token=None, cpus=(), gpus=()
+    )
+    if job.id in state.asked:
+        return cancel(state, job, Place.WAITING, Reason("User", "cancelled"), now)
+    left = vacate(state, event.name, now)
+    if event.hold is not None:
+        job = changed(job, State.HELD, event.hold)
+    actions = [*left, *enqueue(state, job, None, now), *on_change(state, job.id, now)]
+    asked = state.rerunning.pop(job.id, [])
+    return [*actions, *(act.Answer(r, True, job_data(state.jobs.get(job.id, job))) for r in asked)]
+
+
+def on_still_locked(state: CoreState, event: ev.StillLocked, now: Now) -> list[act.Action]:
+    """It was to be taken back, and runs after all."""
+    requeueing = state.requeueing.pop(event.id, None)
+    if requeueing is None:
+        return []
+    job = replace(requeueing.action.job, state=State.RUNNING, reason=None, put_back=NOT_PUT_BACK)
+    place = requeueing.action.place
+    run = Run(job, place=place, probe_at=now.mono + _PROBE_SOON, claimed_at=now.wall)
+    state.add_run(run)
+    # Whoever asked for its end while it was taken back meant it running or not.
+    killed, grace = Reason("User", "killed"), state.settings.kill_grace
+    stops = [act.Stop(job, place, killed, grace, r) for r in state.asked.get(job.id, [])[-1:]]
+    error = f"job {job.id} runs"
+    asked = state.rerunning.pop(job.id, [])
+    refusals = [act.Answer(request, False, {"error": error}) for request in asked]
+    return [act.Show(job), *stops, *refusals]

@@ -1,0 +1,285 @@
+"""Jobs that come after others: bound, kept waiting, started, aborted with the root cause."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from qm.core import actions as act
+from qm.core import events as ev
+from qm.core.dependents import KnownEnd
+from qm.model import Dependency, Job, Place, State
+from tests.fakes.bench import Bench, an_outcome, kinds, only, records_of, usable
+
+
+def looked_up(bench: Bench, job: Job, **ends: KnownEnd | None) -> list[act.Action]:
+    """What the index knows of the jobs before ``job``."""
+    return bench.tell(ev.EndsFound(job.id, ends))
+
+
+def reason(bench: Bench, job: Job) -> str:
+    return str(bench.state.jobs[job.id].reason)
+
+
+def closed(bench: Bench, action: act.Close) -> list[act.Action]:
+    job = action.job
+    return bench.tell(ev.Moved(job.id, job.state, job.name))
+
+
+def finish(bench: Bench, job: Job, **outcome: Any) -> list[act.Action]:
+    assert job.token is not None
+    actions = bench.tell(ev.Ended(job.id, job.token, an_outcome(**outcome)))
+    bench.tell(ev.Moved(job.id, State.FINISHED, job.name))
+    return actions
+
+
+def test_a_job_waits_for_the_newest_of_that_name_and_says_so() -> None:
+    bench = Bench(processors=1)
+    prep = bench.queue("prep")
+    child = bench.queue("child", after=("afterok:prep",))
+    assert child.depends == (Dependency("afterok", "prep", prep.id),)
+    assert reason(bench, child) == f"Dependency: after prep ({prep.id}, QUEUED)"
+    running = bench.claim()
+    assert running.job.id == prep.id
+    bench.tell(ev.Claimed(running.job, "true", None))
+    assert reason(bench, child) == f"Dependency: after prep ({prep.id}, RUNNING)"
+    finish(bench, running.job)
+    assert bench.claim().job.id == child.id
+
+
+@pytest.mark.parametrize(
+    ("condition", "outcome", "starts"),
+    [
+        ("afterok", {"exit_code": 0}, True),
+        ("afterok", {"exit_code": 2}, False),
+        ("afterany", {"exit_code": 2}, True),
+        ("afterany", {"exit_code": 0}, True),
+        ("afternotok", {"exit_code": 2}, True),
+        ("afternotok", {"exit_code": 0}, False),
+    ],
+)
+def test_each_condition_asks_for_its_end(
+    condition: str, outcome: dict[str, Any], starts: bool
+) -> None:
+    bench = Bench()
+    prep = bench.start("prep")
+    child = bench.queue("child", after=(f"{condition}:prep",))
+    actions = finish(bench, prep, **outcome)
+    if starts:
+        assert bench.claim().job.id == child.id
+    else:
+        gone = only(actions, act.Close)
+        assert (gone.job.id, gone.job.state) == (child.id, State.ABORTED)
+
+
+def test_a_failure_aborts_the_subtree_with_the_root_cause() -> None:
+    bench = Bench()
+    prep = bench.start("prep")
+    mid = bench.queue("mid", after=("afterok:prep",))
+    leaf = bench.queue("leaf", after=("afterok:mid",))
+    gone = only(finish(bench, prep, exit_code=2), act.Close)
+    assert gone.job.id == mid.id
+    assert str(gone.job.reason) == (
+        f"Dependency: prep ({prep.id}) ended as FAILED (ExitCode: 2); it was to end as FINISHED"
+    )
+    assert leaf.id in bench.state.jobs, "its parent's end is not on record yet"
+    last = only(closed(bench, gone), act.Close)
+    assert (last.job.id, last.job.state) == (leaf.id, State.ABORTED)
+    assert str(last.job.reason).startswith(
+        f"Dependency: mid ({mid.id}) was ABORTED; root cause: prep ({prep.id}) ended as FAILED"
+    )
+    assert "aborted by QM" in last.log
+
+
+def test_a_deep_subtree_names_the_first_cause_at_every_depth() -> None:
+    bench = Bench()
+    first = bench.start("step0")
+    for depth in range(1, 30):
+        bench.queue(f"step{depth}", after=(f"afterok:step{depth - 1}",))
+    actions = finish(bench, first, exit_code=3)
+    for _ in range(1, 30):
+        gone = only(actions, act.Close)
+        assert "step0" in str(gone.job.reason) and "ExitCode: 3" in str(gone.job.reason)
+        assert str(gone.job.reason).count("root cause") <= 1
+        actions = closed(bench, gone)
+    assert not bench.state.jobs
+
+
+def test_a_cancelled_parent_aborts_its_child() -> None:
+    bench = Bench(processors=1)
+    bench.start("other")
+    prep = bench.queue("prep")
+    child = bench.queue("child", after=("afterok:prep",))
+    gone = only(bench.ask("kill", str(prep.id)), act.Close)
+    assert gone.job.state is State.CANCELLED
+    aborted = only(closed(bench, gone), act.Close)
+    assert (aborted.job.id, aborted.job.state) == (child.id, State.ABORTED)
+
+
+def test_a_late_child_of_a_failed_job_is_aborted() -> None:
+    bench = Bench()
+    child = bench.queue("child", after=("afterok:prep",))
+    assert reason(bench, child) == "Dependency: after prep: no such job yet"
+    end = KnownEnd(3, "prep", State.LOST, "MachineDown: power")
+    gone = only(looked_up(bench, child, prep=end), act.Close)
+    assert gone.job.state is State.ABORTED
+    assert "prep (3) ended as LOST (MachineDown: power)" in str(gone.job.reason)
+
+
+def test_a_late_child_of_a_finished_job_starts_and_is_bound_on_disk() -> None:
+    bench = Bench()
+    child = bench.queue("child", after=("afterok:prep",))
+    actions = looked_up(bench, child, prep=KnownEnd(3, "prep", State.FINISHED, None))
+    assert only(actions, act.Record).job.depends == (Dependency("afterok", "prep", 3),)
+    assert bench.claim().job.id == child.id
+
+
+def test_accepting_a_child_has_unknown_jobs_looked_up() -> None:
+    bench = Bench()
+    offer = bench.offer("child", after=("afterok:prep", "afterany:12"))
+    actions = bench.tell(ev.Accepted(offer.job.id, None))
+    assert only(actions, act.FindEnded).targets == {"prep": None, "12": None}
+
+
+def test_a_name_that_never_came_waits_and_starts_when_it_has_come() -> None:
+    bench = Bench()
+    child = bench.queue("child", after=("afterok:prep",))
+    looked_up(bench, child, prep=None)
+    assert bench.plan() == []
+    prep = bench.queue("prep")
+    assert bench.state.jobs[child.id].depends == (Dependency("afterok", "prep", prep.id),)
+    started = bench.claim()
+    bench.tell(ev.Claimed(started.job, "true", None))
+    finish(bench, started.job)
+    assert bench.claim().job.id == child.id
+
+
+def test_a_newer_job_of_that_name_takes_the_place_of_the_older() -> None:
+    bench = Bench()
+    old = bench.start("prep")
+    child = bench.queue("child", after=("afterok:prep",))
+    offer = bench.offer("prep")
+    actions = bench.tell(ev.Accepted(offer.job.id, None))
+    assert only(actions, act.Record).job.depends[0].id == offer.job.id
+    finish(bench, old)
+    assert "no such" not in reason(bench, child) and str(offer.job.id) in reason(bench, child)
+
+
+def test_by_id_only_that_job_counts() -> None:
+    bench = Bench()
+    prep = bench.start("prep")
+    child = bench.queue("child", after=(f"afterok:{prep.id}",))
+    bench.queue("prep")
+    assert bench.state.jobs[child.id].depends == (Dependency("afterok", str(prep.id), prep.id),)
+
+
+def test_a_ring_is_refused_and_named() -> None:
+    bench = Bench()
+    bench.queue("a", after=("afterok:c",))
+    bench.queue("b", after=("afterok:a",))
+    bench.tell(ev.Appeared("c"))
+    look = bench.look("c", identity=bench.new_identity(), found=usable(after=("afterok:b",)))
+    refused = only(look, act.Close)
+    assert refused.job.state is State.REJECTED
+    assert str(refused.job.reason) == "Dependency: a cycle: c after b after a after c"
+
+
+def test_a_job_after_itself_is_refused() -> None:
+    bench = Bench()
+    bench.tell(ev.Appeared("a"))
+    look = bench.look("a", identity=bench.new_identity(), found=usable(after=("afterok:a",)))
+    assert "a comes after itself" in str(only(look, act.Close).job.reason)
+
+
+def test_a_job_may_come_after_an_earlier_one_of_its_own_name() -> None:
+    bench = Bench()
+    earlier = bench.start("step")
+    later = bench.queue("step", after=("afterok:step",))
+    assert later.depends[0].id == earlier.id
+
+
+def test_a_held_child_is_aborted_as_well() -> None:
+    bench = Bench()
+    prep = bench.start("prep")
+    child = bench.queue("child", after=("afterok:prep",), hold=True)
+    assert bench.state.jobs[child.id].state is State.HELD
+    assert only(finish(bench, prep, exit_code=1), act.Close).job.id == child.id
+
+
+def test_a_released_child_still_waits_for_its_parent() -> None:
+    bench = Bench()
+    prep = bench.start("prep")
+    child = bench.queue("child", after=("afterok:prep",), hold=True)
+    bench.hold(child, None)
+    assert bench.plan() == []
+    finish(bench, prep)
+    assert bench.claim().job.id == child.id
+
+
+def test_a_parent_that_was_taken_away_is_waited_for_by_name() -> None:
+    bench = Bench(processors=1)
+    bench.start("other")
+    bench.queue("prep")
+    child = bench.queue("child", after=("afterok:prep",))
+    bench.gone("prep")
+    assert reason(bench, child) == "Dependency: after prep: no such job yet"
+
+
+def test_a_parent_that_is_tried_again_has_not_ended() -> None:
+    bench = Bench()
+    prep = bench.start("prep", retries=1)
+    child = bench.queue("child", after=("afterok:prep",))
+    assert prep.token is not None
+    actions = bench.tell(ev.Ended(prep.id, prep.token, an_outcome(exit_code=1)))
+    assert kinds(actions) == ["Requeue"]
+    bench.tell(ev.Requeued(prep.id, "prep", None))
+    assert child.id in bench.state.jobs
+    assert reason(bench, child) == f"Dependency: after prep ({prep.id}, QUEUED)"
+
+
+def test_jobs_that_were_there_at_the_start_are_bound_once_all_are_known() -> None:
+    bench = Bench(starting=True)
+    before = Bench()
+    prep = before.queue("prep")
+    child = before.queue("child", after=("afterok:prep",))
+    for job in (child, prep):
+        bench.tell(ev.Appeared(job.name))
+        found = replace(records_of(job), identity=job.identity)
+        bench.look(job.name, identity=job.identity, records=found)
+    actions = bench.tell(ev.Found())
+    assert "FindEnded" not in kinds(actions), "prep waits, and need not be looked up"
+    assert bench.claim().job.name == "prep"
+
+
+def test_a_finished_parent_of_an_earlier_manager_is_looked_up_after_the_start() -> None:
+    bench = Bench(starting=True)
+    child = replace(
+        Bench().queue("child", after=("afterok:prep",)),
+        depends=(Dependency("afterok", "prep", 3),),
+    )
+    bench.tell(ev.Appeared("child"))
+    bench.look("child", identity=child.identity, records=records_of(child))
+    actions = bench.tell(ev.Found())
+    assert only(actions, act.FindEnded).targets == {"prep": 3}
+    looked_up(bench, child, prep=KnownEnd(3, "prep", State.FINISHED, None))
+    assert bench.claim().job.id == child.id
+
+
+def test_a_vanished_parent_aborts_its_child() -> None:
+    bench = Bench()
+    prep = bench.start("prep")
+    bench.queue("child", after=("afterok:prep",))
+    assert prep.token is not None
+    actions = bench.tell(ev.Ended(prep.id, prep.token, an_outcome(), vanished=True))
+    gone = only(actions, act.Close)
+    assert gone.job.state is State.ABORTED and "LOST" in str(gone.job.reason)
+
+
+def test_an_aborted_job_lies_in_lost_and_found() -> None:
+    bench = Bench()
+    prep = bench.start("prep")
+    bench.queue("child", after=("afterok:prep",))
+    gone = only(finish(bench, prep, exit_code=1), act.Close)
+    assert gone.place is Place.WAITING and gone.job.place is Place.LOST
