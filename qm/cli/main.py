@@ -28,6 +28,7 @@ COMMANDS = {
     "show": "qm.cli.looking:show",
     "why": "qm.cli.looking:why",
     "logs": "qm.cli.looking:logs",
+    "wait": "qm.cli.waiting:wait",
     "dashboard": "qm.cli.dashboard:dashboard",
     "kill": "qm.cli.acting:kill",
     "hold": "qm.cli.acting:hold",

@@ -59,14 +59,18 @@ class IndexReader:
             found += self.rows(f"id IN ({', '.join('?' * len(some))})", some)
         return found
 
+    def states_of(self, ids: Iterable[int]) -> dict[int, str]:
+        """Where these jobs stand, as far as they are there: much cheaper than their rows."""
+        wanted, found = list(ids), {}
+        for first in range(0, len(wanted), _AT_ONCE):
+            some = wanted[first : first + _AT_ONCE]
+            query = f"SELECT id, state FROM jobs WHERE id IN ({', '.join('?' * len(some))})"
+            found.update(self._connection.execute(query, some).fetchall())
+        return found
+
     def teach(self, name: str, function: Callable[[str], bool]) -> None:
         """Let SQL conditions call ``name(text)``."""
         self._connection.create_function(name, 1, function, deterministic=True)
-
-    def version(self) -> int:
-        """A number that is another one after each change, for this reader."""
-        (found,) = self._connection.execute("PRAGMA data_version").fetchone()
-        return int(found)
 
     def waiting_and_running(self) -> list[Row]:
         """All jobs that have not ended."""

@@ -168,19 +168,25 @@ def _taken(index: IndexReader, arrivals: list[ArrivalRow]) -> set[str]:
 
 def find_by_index(index: IndexReader, layout: Layout, facts: Facts, target: str) -> Entry | None:
     """The job of this id or name; of several the newest open one, else the newest ended."""
+    found = row_by_index(index, target)
+    if found is None:
+        return None
+    if isinstance(found, ArrivalRow):
+        return arriving(found, layout)
+    reasons: Mapping[int, Explained] = {}
+    if waits_for_its_turn(found):
+        reasons = reasons_of(index.waiting_and_running(), facts.capacity, facts.obstacle)
+    return entry_of(found, layout, reasons.get(found.id))
+
+
+def row_by_index(index: IndexReader, target: str) -> Row | ArrivalRow | None:
+    """The same as the index has it, without the reason of one that waits."""
     rows = index.rows("id=?", (int(target),)) if is_id(target) else []
     rows = rows or index.rows("name=?", (target,))
     row = max(rows, key=newest, default=None)
-    if row is None or row.ended is not None:
-        arrival = index.arrival(target)
-        if arrival is not None:
-            return arriving(arrival, layout)
-    if row is None:
-        return None
-    reasons: Mapping[int, Explained] = {}
-    if waits_for_its_turn(row):
-        reasons = reasons_of(index.waiting_and_running(), facts.capacity, facts.obstacle)
-    return entry_of(row, layout, reasons.get(row.id))
+    if row is not None and row.ended is None:
+        return row
+    return index.arrival(target) or row
 
 
 def newest(row: Row) -> tuple[bool, int]:

@@ -6,6 +6,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from qm.model import ACTIVE_STATES, State
@@ -106,13 +107,19 @@ def arrange(entries: Iterable[Entry], query: Query, now: float) -> tuple[Entry, 
     ``now`` is in seconds since the epoch: a running job's duration ends then.
     """
     # By id first: sorting keeps the order of equals.
+    found = in_order(entries)
+    if query.sort == "id" and not query.reverse:
+        return tuple(found[: query.limit])
     known: list[tuple[Any, Entry]] = []
-    unknown: list[tuple[Any, Entry]] = []
-    for entry in in_order(entries):
+    unknown: list[Entry] = []
+    for entry in found:
         value = _value(entry, query.sort, now)
-        (unknown if value is None else known).append((value, entry))
-    known.sort(key=lambda pair: pair[0], reverse=query.reverse)
-    return tuple(entry for _, entry in (*known, *unknown)[: query.limit])
+        if value is None:
+            unknown.append(entry)
+        else:
+            known.append((value, entry))
+    known.sort(key=itemgetter(0), reverse=query.reverse)
+    return tuple([*(entry for _, entry in known), *unknown][: query.limit])
 
 
 def _value(entry: Entry, sort: str, now: float) -> Any:
@@ -132,7 +139,13 @@ def duration(entry: Entry, now: float) -> float | None:
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
     """By id; arriving entries last, in the order in which they were seen."""
-    return sorted(entries, key=lambda e: (e.id is None, e.id or 0, e.submitted or "", e.name))
+    jobs: list[Entry] = []
+    arrivals: list[Entry] = []
+    for entry in entries:
+        (arrivals if entry.id is None else jobs).append(entry)
+    jobs.sort(key=attrgetter("id"))
+    arrivals.sort(key=lambda entry: (entry.submitted or "", entry.name))
+    return jobs + arrivals
 
 
 def shortened(entries: Sequence[Entry], brief: int) -> tuple[list[Entry], int, int]:
