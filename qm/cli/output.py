@@ -119,7 +119,9 @@ def fitted_table(
 
 def _coloured(heads: Sequence[str], line: Sequence[str]) -> list[str]:
     return [
-        click.style(cell, **_STYLE.get(cell.strip(), {})) if head == "STATE" else cell
+        click.style(cell, **_STYLE[cell.strip()])
+        if head == "STATE" and cell.strip() in _STYLE
+        else cell
         for head, cell in zip(heads, line, strict=True)
     ]
 

@@ -61,7 +61,8 @@ class IndexReader:
 
     def states_of(self, ids: Iterable[int]) -> dict[int, str]:
         """Where these jobs stand, as far as they are there: much cheaper than their rows."""
-        wanted, found = list(ids), {}
+        wanted = list(ids)
+        found: dict[int, str] = {}
         for first in range(0, len(wanted), _AT_ONCE):
             some = wanted[first : first + _AT_ONCE]
             query = f"SELECT id, state FROM jobs WHERE id IN ({', '.join('?' * len(some))})"
