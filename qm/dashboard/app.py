@@ -117,6 +117,10 @@ class Dashboard(App[None]):
             self.screen.renew(event.entry)
             self._looker.watch(event.entry, LIMIT)
 
+    def on_board_sought(self, event: Board.Sought) -> None:
+        """Look for these names only."""
+        self._looker.seek(event.part)
+
     def on_board_log_wanted(self, event: Board.LogWanted) -> None:
         """Its log on the whole screen."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -29,8 +28,6 @@ from qm.dashboard.widgets import JobTable, LogView, TextLine, key_line
 from qm.model import State
 from qm.view import Entry
 
-WAITING_SHOWN = 200
-"""How many of the waiting jobs are shown."""
 WIDE = 140
 """Cells from which on the log stands beside the tables."""
 
@@ -97,6 +94,13 @@ class Board(Screen[None]):
             super().__init__()
             self.action, self.entry = action, entry
 
+    class Sought(Message):
+        """A person wants to see only jobs with this part in their names."""
+
+        def __init__(self, part: str) -> None:
+            super().__init__()
+            self.part = part
+
     class LogWanted(Message):
         """A person wants to see a job's log on the whole screen."""
 
@@ -109,7 +113,6 @@ class Board(Screen[None]):
         self._snapshot: Snapshot | None = None
         self._selection: Selection | None = None
         self._tables: dict[str, tuple[Entry, ...]] = dict.fromkeys(TABLES, ())
-        self._counts: dict[str, int] = dict.fromkeys(TABLES, 0)
         self._filter = ""
 
     def compose(self) -> ComposeResult:
@@ -157,21 +160,15 @@ class Board(Screen[None]):
         snapshot = self._snapshot
         if snapshot is None:
             return
-        found = {
-            RUNNING: self._matching(snapshot.running),
-            WAITING: self._matching(snapshot.waiting),
-            RECENT: self._matching(snapshot.recent),
+        self._tables = {
+            RUNNING: snapshot.running,
+            WAITING: snapshot.waiting,
+            RECENT: snapshot.recent,
         }
-        self._tables = {**found, WAITING: found[WAITING][:WAITING_SHOWN]}
-        self._counts = {table: len(entries) for table, entries in found.items()}
         self._selection = keep(self._selection, self._tables)
         self._show_headline()
         self._show_tables(snapshot)
         self._tell_selected()
-
-    def _matching(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        wanted = self._filter.casefold()
-        return tuple(entry for entry in entries if wanted in entry.name.casefold())
 
     def _show_headline(self) -> None:
         snapshot = self._snapshot
@@ -184,26 +181,22 @@ class Board(Screen[None]):
         line.display = notice is not None
         line.show(notice or Text())
         empty, body = self.query_one("#empty", TextLine), self.query_one("#body")
-        empty.display = not (snapshot.running or snapshot.waiting or snapshot.recent)
+        found = snapshot.running or snapshot.waiting or snapshot.recent
+        empty.display = not (found or snapshot.part)
         body.display = not empty.display
         empty.show(Text(headline.teaching(snapshot)))
 
     def _show_tables(self, snapshot: Snapshot) -> None:
-        all_of = {
-            RUNNING: len(snapshot.running),
-            WAITING: len(snapshot.waiting),
-            RECENT: len(snapshot.recent),
-        }
         rows = {RUNNING: running_rows, WAITING: waiting_rows, RECENT: recent_rows}
         for table in TABLES:
-            count, shown_rows = self._counts[table], rows[table](snapshot, self._tables[table])
-            title = f"{table.upper()} {count:,}"
-            if self._filter:
-                title += f" of {all_of[table]:,} with {self._filter!r}"
-            more = count - len(shown_rows)
+            shown_rows = rows[table](snapshot, self._tables[table])
+            more = snapshot.more_waiting if table == WAITING else 0
+            title = f"{table.upper()} {len(shown_rows) + more:,}"
+            if snapshot.part:
+                title += f" with {snapshot.part!r}"
             note = f"… and {more:,} more" if more else ""
-            if not count:
-                note = f"no name with {self._filter!r}" if self._filter else _NOTHING[table]
+            if not shown_rows:
+                note = f"no name with {snapshot.part!r}" if snapshot.part else _NOTHING[table]
             place = self._selection
             chosen = place.index if place is not None and place.table == table else None
             self.query_one(f"#{table}", JobTable).show(title, shown_rows, note, chosen)
@@ -279,7 +272,7 @@ class Board(Screen[None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Only names with this text."""
         self._filter = event.value
-        self._show()
+        self.post_message(self.Sought(event.value))
 
     def on_input_submitted(self) -> None:
         """Keep the filter, and go back to the tables."""

@@ -14,13 +14,13 @@ from qm.dashboard.snapshot import Manager
 from qm.folders.layout import Layout
 from qm.index import IndexReader, reading
 from qm.model import ACTIVE_STATES, State
-from qm.times import utc_text
-from qm.view import Entry, load
-from qm.view.entries import entry_of
+from qm.view import Entry, Query, load
+from qm.view.entries import order_of_start
 
+WAITING = 200
+"""How many of the waiting jobs are shown."""
 RECENT = 50
-"""How many ended jobs are shown."""
-_RECENTLY = 24 * 3600.0
+"""How many of the ended jobs are shown."""
 _SPARE = 10.0
 """Reading the jobs takes at most one part in this of the time."""
 _LONGEST_PAUSE = 30.0
@@ -29,13 +29,15 @@ _STALE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """All that is open, and what ended last; the manager and what it may use."""
+    """All that runs, what starts next and what ended last; the manager and what it may use."""
 
     manager: Manager | None
     processors: int | None
     gpus: int | None
     running: tuple[Entry, ...]
     waiting: tuple[Entry, ...]
+    more_waiting: int
+    """Those that start after the ones in ``waiting``."""
     recent: tuple[Entry, ...]
 
 
@@ -53,21 +55,22 @@ class JobsReader:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._read: Jobs | None = None
+        self._wanted = ""
         self._stamp: object = None
         self._not_before = self._stale_at = 0.0
 
-    def read(self, now: float) -> Jobs:
-        """The jobs at ``now``, in seconds since the epoch."""
+    def read(self, part: str = "") -> Jobs:
+        """The jobs with this part in their names, whatever its case."""
         runs = manager_runs(self._layout)
         stamp = self._stamp_now() if runs else None
         mono = time.monotonic()
         known = self._read
-        if known is not None and runs == (known.manager is not None):
+        if known is not None and part == self._wanted and runs == (known.manager is not None):
             unchanged = stamp is not None and stamp == self._stamp and mono < self._stale_at
             if unchanged or mono < self._not_before:
                 return known
-        self._read = self._load(now, runs)
-        self._stamp = stamp
+        self._read = self._load(runs, part)
+        self._wanted, self._stamp = part, stamp
         done = time.monotonic()
         self._not_before = done + min(_SPARE * (done - mono), _LONGEST_PAUSE)
         self._stale_at = done + _STALE
@@ -77,55 +80,51 @@ class JobsReader:
         """Changes with each transaction of the manager."""
         return tuple(_stamp_of(self._layout.index_file + suffix) for suffix in ("", "-wal"))
 
-    def _load(self, now: float, runs: bool) -> Jobs:
-        if not runs:
-            view = load(self._layout, utc_text(now - _RECENTLY))
-            return _jobs(None, _Facts(), view.entries)
-        holder = manager_says(self._layout)
-        view = load(self._layout, utc_text(now))
-        facts = _Facts()
-        recent: tuple[Entry, ...] = ()
-        try:
-            with reading(self._layout.index_file) as index:
-                facts = _facts(index)
-                # Read last: a job that has just ended is seen twice then, not never.
-                recent = _recent(index, self._layout)
-        except sqlite3.Error:
-            pass  # The manager makes it anew.
-        ended = {entry.id for entry in recent}
-        still_open = tuple(entry for entry in view.entries if entry.id not in ended)
-        manager = Manager(facts.started, holder, facts.obstacle)
-        return _jobs(manager, facts, (*still_open, *recent))
+    def _load(self, runs: bool, part: str) -> Jobs:
+        facts = _facts_in(self._layout) if runs else _Facts()
+        manager = None
+        if runs:
+            manager = Manager(facts.started, manager_says(self._layout), facts.obstacle)
+        view = load(self._layout, None, Query(names=_containing(part), brief=WAITING))
+        ended = [entry for entry in view.entries if entry.ended is not None]
+        still_open = [entry for entry in view.entries if entry.ended is None]
+        active = [entry for entry in still_open if entry.state in ACTIVE_STATES]
+        waiting = [entry for entry in still_open if entry.state not in ACTIVE_STATES]
+        return Jobs(
+            manager=manager,
+            processors=facts.processors,
+            gpus=facts.gpus,
+            running=tuple(sorted(active, key=lambda entry: (entry.started or "", entry.id or 0))),
+            waiting=tuple(sorted(waiting, key=_start_order)),
+            more_waiting=view.more_waiting,
+            recent=tuple(sorted(ended, key=_end_order, reverse=True)[:RECENT]),
+        )
 
 
-def _jobs(manager: Manager | None, facts: _Facts, entries: tuple[Entry, ...]) -> Jobs:
-    ended = [entry for entry in entries if entry.ended is not None]
-    still_open = [entry for entry in entries if entry.ended is None]
-    active = [entry for entry in still_open if entry.state in ACTIVE_STATES]
-    waiting = [entry for entry in still_open if entry.state not in ACTIVE_STATES]
-    return Jobs(
-        manager=manager,
-        processors=facts.processors,
-        gpus=facts.gpus,
-        running=tuple(sorted(active, key=lambda entry: (entry.started or "", entry.id or 0))),
-        waiting=tuple(sorted(waiting, key=_start_order)),
-        recent=tuple(sorted(ended, key=_end_order, reverse=True)[:RECENT]),
-    )
-
-
-def _start_order(entry: Entry) -> tuple[bool, bool, int, int, str]:
-    """Those that may start first, held ones behind, and last what is no job yet."""
-    held = entry.state != State.QUEUED
-    return entry.id is None, held, -(entry.priority or 0), entry.id or 0, entry.submitted or ""
+def _start_order(entry: Entry) -> tuple[object, ...]:
+    """Those that may start before held ones."""
+    return entry.id is None, entry.state != State.QUEUED, order_of_start(entry)
 
 
 def _end_order(entry: Entry) -> tuple[str, int]:
     return entry.ended or "", entry.id or 0
 
 
-def _recent(index: IndexReader, layout: Layout) -> tuple[Entry, ...]:
-    rows = index.rows("ended IS NOT NULL", tail=f"ORDER BY ended DESC LIMIT {RECENT}")
-    return tuple(entry_of(row, layout) for row in rows)
+def _containing(part: str) -> tuple[str, ...]:
+    """The pattern of names with this part; none for an empty one."""
+    letters = (
+        f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else f"[{letter}]"
+        for letter in part
+    )
+    return (f"*{''.join(letters)}*",) if part else ()
+
+
+def _facts_in(layout: Layout) -> _Facts:
+    try:
+        with reading(layout.index_file) as index:
+            return _facts(index)
+    except sqlite3.Error:
+        return _Facts()  # The manager makes it anew.
 
 
 def _facts(index: IndexReader) -> _Facts:

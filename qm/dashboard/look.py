@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -60,9 +60,9 @@ class Observer:
         self._jobs = JobsReader(self.layout)
         self._activity = ActivityReader(self.layout, self.meters.tree)
 
-    def look(self, now: float) -> Snapshot:
-        """Everything at ``now``, in seconds since the epoch."""
-        jobs = self._jobs.read(now)
+    def look(self, now: float, part: str = "") -> Snapshot:
+        """Everything at ``now``, in seconds since the epoch; jobs with this part in their names."""
+        jobs = self._jobs.read(part)
         return Snapshot(
             now=now,
             root=self.layout.root,
@@ -71,8 +71,10 @@ class Observer:
             machine=_machine(jobs, self.meters.machine()),
             running=jobs.running,
             waiting=jobs.waiting,
+            more_waiting=jobs.more_waiting,
             recent=jobs.recent,
             activity=self._activity.read(jobs.running),
+            part=part,
         )
 
     def read_log(self, entry: Entry, limit: int) -> LogTail | None:
@@ -96,13 +98,14 @@ class Observer:
 
 def _machine(jobs: Jobs, usage: MachineUsage) -> Machine:
     return Machine(
-        processors=Gauge(_in_use(jobs.running), jobs.processors),
-        gpus=None,
+        processors=Gauge(sum(entry.nb_proc or 0 for entry in jobs.running), jobs.processors),
+        gpus=_gpus(jobs),
         cpu_percent=usage.cpu_percent,
         memory=Gauge(usage.memory_used, usage.memory_total),
         load=usage.load,
     )
 
 
-def _in_use(running: Sequence[Entry]) -> int:
-    return sum(entry.nb_proc or 0 for entry in running)
+def _gpus(jobs: Jobs) -> Gauge | None:
+    used = sum(entry.nb_gpu or 0 for entry in jobs.running)
+    return Gauge(used, jobs.gpus) if used or jobs.gpus else None

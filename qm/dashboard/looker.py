@@ -32,6 +32,7 @@ class Looker:
         self._observer = observer
         self._told = told
         self._watched: tuple[Entry, int] | None = None
+        self._part = ""
         self._wake = threading.Event()
         self._stopped = False
         self._look_at = 0.0
@@ -55,6 +56,11 @@ class Looker:
         if wanted != self._watched:
             self._watched = wanted
             self._wake.set()
+
+    def seek(self, part: str) -> None:
+        """Look only at jobs with this in their names, from now on."""
+        self._part = part
+        self.hurry()
 
     def hurry(self) -> None:
         """Look now: something has been done."""
@@ -80,4 +86,4 @@ class Looker:
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + EVERY
-            self._told.snapshot(self._observer.look(time.time()))
+            self._told.snapshot(self._observer.look(time.time(), self._part))

@@ -11,8 +11,8 @@ from qm.dashboard.snapshot import IDLE, Activity, Snapshot, key_of
 from qm.model import LETTER, State
 from qm.names import shown
 from qm.progress import Progress, time_left
-from qm.times import utc_seconds
 from qm.view import Entry
+from qm.view.entries import seconds
 
 RUNNING_COLUMNS = (
     Column("ID", 5, right=True),
@@ -31,7 +31,8 @@ WAITING_COLUMNS = (
     Column("NAME", 14, grow=2),
     Column("PROC", 4, right=True),
     Column("WAITS", 7, right=True),
-    Column("REASON", 26, grow=3),
+    Column("START", 6, right=True),
+    Column("REASON", 25, grow=3),
 )
 RECENT_COLUMNS = (
     Column("ID", 5, right=True),
@@ -77,9 +78,9 @@ def recent_rows(snapshot: Snapshot, entries: Sequence[Entry]) -> tuple[Row, ...]
     return tuple(_recent(entry, snapshot.now) for entry in entries)
 
 
-def clock(seconds: float) -> str:
+def clock(spent: float) -> str:
     """A duration in at most seven cells: ``7 s``, ``3:20``, ``1:02:03``, ``23h 59m``, ``2d 3h``."""
-    whole = max(0, int(seconds))
+    whole = max(0, int(spent))
     if whole < 60:
         return f"{whole} s"
     minutes, second = divmod(whole, 60)
@@ -111,22 +112,20 @@ def bar(fraction: float, width: int) -> str:
 
 def between(start: str | None, end: float | None) -> float | None:
     """Seconds from a UTC time as records have it until ``end``; None where one is not known."""
-    begin = moment(start)
+    begin = seconds(start)
     return None if begin is None or end is None else max(0.0, end - begin)
-
-
-def moment(text: str | None) -> float | None:
-    """A UTC time of a record in seconds since the epoch; None for none and for a damaged one."""
-    try:
-        return None if text is None else utc_seconds(text)
-    except ValueError:
-        return None
 
 
 def ended_text(ended: float, now: float) -> str:
     """When a job ended: ``14:03:59`` today, else ``11-20``."""
     form = "%H:%M:%S" if now - ended < _DAY else "%m-%d"
     return time.strftime(form, time.localtime(ended))
+
+
+def start_text(start: float, now: float) -> str:
+    """When a job starts, as far as that can be known: ``~14:03`` within a day, else ``~11-23``."""
+    form = "~%H:%M" if start - now < _DAY else "~%m-%d"
+    return time.strftime(form, time.localtime(start))
 
 
 def _running(entry: Entry, snapshot: Snapshot) -> Row:
@@ -170,13 +169,14 @@ def _waiting(entry: Entry, now: float) -> Row:
         Cell(shown(entry.name)),
         Cell(_or_dash(entry.nb_proc, str)),
         Cell(_or_dash(between(entry.submitted, now), clock)),
+        Cell(_or_dash(seconds(entry.expected_start), lambda start: start_text(start, now))),
         Cell(shown(entry.reason or "")),
     )
     return Row(key_of(entry), cells)
 
 
 def _recent(entry: Entry, now: float) -> Row:
-    ended = moment(entry.ended)
+    ended = seconds(entry.ended)
     code = entry.signal if entry.exit_code is None else str(entry.exit_code)
     cells = (
         Cell(_id(entry)),

@@ -79,11 +79,14 @@ class Snapshot:
     machine: Machine
     running: tuple[Entry, ...]
     waiting: tuple[Entry, ...]
-    """In the order in which they start."""
+    """The first ones, in the order in which they start."""
+    more_waiting: int
     recent: tuple[Entry, ...]
     """Ended, the last one first."""
     activity: Mapping[str, Activity]
     """Of running jobs, by the key of their row."""
+    part: str = ""
+    """Only jobs with this in their names were looked at; empty: all."""
 
 
 def key_of(entry: Entry) -> str:

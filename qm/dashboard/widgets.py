@@ -112,7 +112,7 @@ class JobTable(ScrollView, can_focus=False):
         last = self._selected + bool(ends and self._note) - self.page + 1
         if self._selected < top or last > top:
             target = last if last > top else self._selected
-            self.call_after_refresh(self.scroll_to, y=target, animate=False)
+            self.call_after_refresh(self.scroll_to, y=target, animate=False, force=True)
 
     def render_line(self, y: int) -> Strip:
         """One line: the heads, a row, the note, or nothing."""
@@ -207,7 +207,7 @@ class LogView(ScrollView, can_focus=False):
 
     def _go_to_end(self) -> None:
         if self.following:
-            self.scroll_to(y=self.max_scroll_y, animate=False)
+            self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
 
     def on_resize(self) -> None:
         """Stay at the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ def ids(entries: tuple[object, ...]) -> list[int | None]:
 
 
 def jobs_of(served: ServedFolder) -> Jobs:
-    return JobsReader(served.layout).read(time.time())
+    return JobsReader(served.layout).read()
 
 
 def test_jobs_come_sorted_into_running_waiting_and_recent(served: ServedFolder) -> None:
@@ -71,6 +72,26 @@ def test_what_keeps_jobs_from_starting_comes_with_the_manager(served: ServedFold
     assert manager is not None and manager.obstacle == "Drain: nothing new is started"
 
 
+def test_a_part_of_a_name_chooses_whatever_its_case_and_its_signs(served: ServedFolder) -> None:
+    served.put(1, State.RUNNING, name="Train [a*]")
+    served.put(2, State.QUEUED, name="train ab")
+    served.put(3, State.FINISHED, name="other")
+    reader = JobsReader(served.layout)
+    found = reader.read("TRAIN")
+    assert (ids(found.running), ids(found.waiting), found.recent) == ([1], [2], ())
+    found = reader.read("[a*")
+    assert (ids(found.running), ids(found.waiting), found.recent) == ([1], [], ())
+    assert ids(reader.read("]").running) == [1] and not reader.read("!").running
+    assert ids(reader.read("").recent) == [3]
+
+
+def test_gpus_in_use_are_counted(served: ServedFolder) -> None:
+    served.fact("capacity", json.dumps({"processors": 8, "blocking": False, "gpus": 2}))
+    served.put(1, State.RUNNING, options={"nb_gpu": 1})
+    gauge = an_observer(served).look(time.time()).machine.gpus
+    assert gauge is not None and (gauge.used, gauge.total) == (1, 2)
+
+
 def test_only_the_last_ends_are_read_however_many_there_were(served: ServedFolder) -> None:
     for number in range(1, 61):
         served.put(number, State.FINISHED)
@@ -80,8 +101,8 @@ def test_only_the_last_ends_are_read_however_many_there_were(served: ServedFolde
 def test_jobs_are_not_read_again_while_nothing_has_changed(served: ServedFolder) -> None:
     job = served.put(1, State.QUEUED)
     reader = JobsReader(served.layout)
-    first = reader.read(time.time())
-    assert reader.read(time.time()) is first
+    first = reader.read()
+    assert reader.read() is first
     served.move(job, State.RUNNING)
     # Reading takes no more than its share of the time, so the change is seen a little later.
     seen = wait_for_other(reader, first)
@@ -90,7 +111,7 @@ def test_jobs_are_not_read_again_while_nothing_has_changed(served: ServedFolder)
 
 def wait_for_other(reader: JobsReader, first: Jobs) -> Jobs:
     until = time.monotonic() + 10
-    while (jobs := reader.read(time.time())) is first:
+    while (jobs := reader.read()) is first:
         assert time.monotonic() < until, "the change was not seen"
         time.sleep(0.01)
     return jobs
@@ -99,17 +120,17 @@ def wait_for_other(reader: JobsReader, first: Jobs) -> Jobs:
 def test_that_the_manager_died_is_seen_at_once_and_the_jobs_stay(served: ServedFolder) -> None:
     served.put(1, State.QUEUED)
     reader = JobsReader(served.layout)
-    assert reader.read(time.time()).manager is not None
+    assert reader.read().manager is not None
     served.die()
-    jobs = reader.read(time.time())
+    jobs = reader.read()
     assert jobs.manager is None and ids(jobs.waiting) == [1]
 
 
 def test_a_folder_that_is_not_there_is_an_empty_view(tmp_path: Path) -> None:
     from qm.folders.layout import Layout
 
-    jobs = JobsReader(Layout(str(tmp_path / "no"))).read(time.time())
-    assert jobs == Jobs(None, None, None, (), (), ())
+    jobs = JobsReader(Layout(str(tmp_path / "no"))).read()
+    assert jobs == Jobs(None, None, None, (), (), 0, ())
 
 
 def test_progress_and_use_of_a_running_job(served: ServedFolder) -> None:

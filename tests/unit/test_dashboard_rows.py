@@ -59,6 +59,7 @@ def a_snapshot(*running: Entry, **changes: object) -> Snapshot:
         "machine": MACHINE,
         "running": running,
         "waiting": (),
+        "more_waiting": 0,
         "recent": (),
         "activity": {},
     }
@@ -140,7 +141,17 @@ def test_a_waiting_job_shows_its_reason_in_one_line() -> None:
     entry = an_entry(3, reason=Reason("Resources", "needs 8\nprocessors"), state=State.HELD)
     (row,) = waiting_rows(a_snapshot(), [entry])
     assert row.cells[1].text == "HELD"
-    assert row.cells[5].text == "Resources: needs 8\\nprocessors"
+    assert row.cells[5].text == "-" and row.cells[6].text == "Resources: needs 8\\nprocessors"
+
+
+def test_when_a_job_starts_is_told_where_it_is_known() -> None:
+    soon = an_entry(3)._replace(expected_start=utc_text(NOW + 600))
+    later = soon._replace(expected_start=utc_text(NOW + 200_000))
+    starts = [row.cells[5].text for row in waiting_rows(a_snapshot(), [soon, later])]
+    assert starts == [
+        time.strftime("~%H:%M", time.localtime(NOW + 600)),
+        time.strftime("~%m-%d", time.localtime(NOW + 200_000)),
+    ]
 
 
 def test_an_ended_job_shows_code_duration_and_end() -> None:

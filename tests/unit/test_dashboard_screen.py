@@ -255,7 +255,7 @@ def test_of_ten_thousand_waiting_jobs_the_first_are_shown_and_the_rest_counted(
         await terminal.press("end")
         await terminal.sees("job200", "… and 9,800 more")
         await terminal.press("slash", *"job9999", "enter")
-        await terminal.sees("WAITING 1 of 10,000", "job9999")
+        await terminal.sees("WAITING 1 with 'job9999'")
 
     at_terminal(served, steps)
 
@@ -266,11 +266,11 @@ def test_a_filter_shows_only_names_with_its_text_until_escape(served: ServedFold
     async def steps(terminal: Terminal) -> None:
         await terminal.sees("broken")
         await terminal.press("slash", *"BROK")
-        await terminal.sees("RUNNING 0 of 1", "no name with 'BROK'", "RECENT 1 of 1")
+        await terminal.sees("RUNNING 0 with", "no name with 'BROK'", "RECENT 1 with")
         assert terminal.selected == "broken"
         await terminal.press("enter", "escape")
         await terminal.sees("RUNNING 1")
-        assert "of 1 with" not in terminal.text()
+        assert "RUNNING 1 with" not in terminal.text()
 
     at_terminal(served, steps)
 
