@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from qm.cli.output import print_json, say, tell
 from qm.errors import NotRunning, QMError
 
 if TYPE_CHECKING:
+    from qm.cli.bar import Bar
+    from qm.cli.batch import Batch
     from qm.cli.reception import Answered, Reception
     from qm.cli.session import Session
-    from qm.submit import Caller, Submission
+    from qm.submit import Submission
     from qm.submit.orders import Clerk, Order
     from qm.submit.words import Target
 
@@ -56,75 +54,56 @@ class Desk:
         self, session: Session, orders: Iterable[Order | None], *, move: bool, hold: bool
     ) -> None:
         """Stage and commit each; on Ctrl-C none is left half, and it says how many were done."""
+        from qm.cli.bar import Bar
+        from qm.cli.batch import Batch
         from qm.cli.reception import Reception
 
         reception = Reception(session.layout)
+        batch = Batch(session.layout, session.config.sync, many=self.expected >= MANY, move=move)
         try:
-            with Bar(self.expected) as bar:
-                self._hand_in(session, orders, reception, bar, move=move, hold=hold)
+            with Bar(self.expected, MANY) as bar:
+                for order in orders:
+                    if order is None or not self._stage(batch, order, hold):
+                        bar.step()
+                    if batch.is_due():
+                        self._commit(batch, reception, bar)
+                    self._hear(reception.answered())
+                self._commit(batch, reception, bar)
+                bar.waits()
+                self._hear(reception.rest())
         except KeyboardInterrupt:
+            batch.discard()
             self._hear(reception.rest(interrupted=True))
             self._report()
             tell(f"Interrupted: {self._submitted} of {self.expected} were submitted")
             raise
+        except BaseException:
+            batch.discard()
+            raise
         self._report()
 
-    def _hand_in(
-        self,
-        session: Session,
-        orders: Iterable[Order | None],
-        reception: Reception,
-        bar: Bar,
-        *,
-        move: bool,
-        hold: bool,
-    ) -> None:
-        from qm.control.client import who_asks
-        from qm.submit import Caller, caller_environment
-
-        caller = Caller(who_asks(), os.getcwd(), caller_environment(os.environ))
-        for order in orders:
-            if order is not None:
-                try:
-                    self._submit_one(session, order, caller, reception, move=move, hold=hold)
-                except (QMError, OSError) as error:
-                    self._complain(_sentence(error))
-            bar.step()
-            self._hear(reception.answered())
-        bar.waits()
-        self._hear(reception.rest())
-
-    def _submit_one(
-        self,
-        session: Session,
-        order: Order,
-        caller: Caller,
-        reception: Reception,
-        *,
-        move: bool,
-        hold: bool,
-    ) -> None:
-        from dataclasses import replace
-
-        from qm.submit.stage import commit, discard, stage
-
-        caller = replace(caller, env={**caller.env, **order.variables})
-        layout, sync = session.layout, session.config.sync
-        staged = stage(
-            layout, order.work, caller, move=move, hold=hold, sync=sync, changes=order.changes
-        )
-        submission = None
+    def _stage(self, batch: Batch, order: Order, hold: bool) -> bool:
         try:
-            with interrupts_wait():
-                submission = commit(layout, staged, sync=sync)
-                reception.add(submission)
+            batch.add(order, hold)
+        except (QMError, OSError) as error:
+            self._complain(_sentence(error))
+            return False
+        return True
+
+    def _commit(self, batch: Batch, reception: Reception, bar: Bar) -> None:
+        """Commit, count, and have the manager asked; tell what failed. Ctrl-C waits for that."""
+        from qm.cli.interrupts import interrupts_wait
+
+        with interrupts_wait():
+            for one in batch.commit():
+                bar.step()
+                if isinstance(one, QMError):
+                    self._complain(str(one))
+                    continue
                 self._submitted += 1
-        except BaseException:
-            if submission is None:
-                discard(staged)
-            raise
-        if submission.remark:
-            self._complain(submission.remark, code=self.code)
+                reception.add(one)
+                if one.remark:
+                    self._complain(one.remark, code=self.code)
 
     def _complain(self, text: str, code: int = 1) -> None:
         tell(f"qm: {text}")
@@ -203,66 +182,3 @@ def _job_of(job: dict[str, Any] | None, submission: Submission) -> dict[str, Any
     if job is not None:
         return job
     return {"id": None, "name": submission.name, "state": "ARRIVING", "reason": None}
-
-
-@contextmanager
-def interrupts_wait() -> Iterator[None]:
-    """Ctrl-C is heard at the end of this: a job that is committed is counted, too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heard = []
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
-
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if heard:
-            raise KeyboardInterrupt
-
-
-class Bar:
-    """A progress bar on a terminal's stderr; silent elsewhere, and for few jobs."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._shown = total >= MANY and sys.stderr.isatty()
-        self._progress: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> Bar:
-        if self._shown:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-            from rich.progress import TimeRemainingColumn as Remaining
-
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-            self._progress = Progress(
-                *columns,
-                Remaining(),
-                console=Console(stderr=True),
-                transient=True,
-                # Lines for a pipe stay in the pipe.
-                redirect_stdout=sys.stdout.isatty(),
-            )
-            self._task = self._progress.add_task("Submitting", total=self._total)
-            self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def step(self) -> None:
-        """One more job is submitted, or could not be."""
-        if self._progress is not None:
-            self._progress.advance(self._task)
-
-    def waits(self) -> None:
-        """All are submitted, and the manager has not answered for all of them."""
-        if self._progress is not None:
-            self._progress.update(self._task, description="Waiting for QM")

@@ -53,7 +53,7 @@ class Staged:
     path: str
     name: str
     moved_from: str | None = None
-    """Where the folder was before it was moved in; None for a copy."""
+    """Where the folder is to go back to when it is not committed; None for a copy."""
     remove: Source | None = None
     """The source that goes away once its copy is committed."""
 
@@ -74,10 +74,11 @@ def submit(
     """Stage and commit in one: see :func:`stage` and :func:`commit`."""
     staged = stage(layout, work, caller, move=move, hold=hold, sync=sync, changes=changes)
     try:
-        return commit(layout, staged, sync=sync)
+        submission = commit(layout, staged)
     except BaseException:
         discard(staged)
         raise
+    return settle(layout, staged, submission, sync=sync)
 
 
 def stage(
@@ -105,11 +106,10 @@ def stage(
         _refuse_own_folders(layout, source, move)
     token = secrets.token_hex(16)
     staging = os.path.join(waiting, STAGED + token)
-    whole = isinstance(work, Source) and work.stored_as is None
-    moved = move and source is not None and whole and _rename(source.path, staging)
-    moved_from = source.path if source is not None and moved else None
-    staged = Staged(token, staging, work.name, moved_from)
+    whole = source is not None and move and isinstance(work, Source) and work.stored_as is None
+    staged = Staged(token, staging, work.name, source.path if source and whole else None)
     try:
+        moved = source is not None and whole and _rename(source.path, staging)
         if not moved:
             _fill(work, staging, sync=sync)
         _seal(staged, source, caller, changes, hold=hold, sync=sync)
@@ -119,22 +119,35 @@ def stage(
     return replace(staged, remove=source) if move and not moved else staged
 
 
-def commit(layout: Layout, staged: Staged, *, sync: bool) -> Submission:
+def commit(layout: Layout, staged: Staged) -> Submission:
     """Make it a job by one rename, under the first free name; QMError where that fails."""
-    name = _commit(layout, staged.path, staged.name)
-    if sync:
-        sync_folder(layout.place(Place.WAITING))
-    remark = None if staged.remove is None else _remove(staged.remove)
-    return Submission(staged.token, name, remark)
+    return Submission(staged.token, _commit(layout, staged.path, staged.name))
+
+
+def settle(
+    layout: Layout, staged: Staged, submission: Submission, *, sync: bool = True
+) -> Submission:
+    """What comes after the commit: the rename on disk, then the end of a source that was moved.
+
+    Returns the submission, with a remark where that failed; it is a job all the same.
+    """
+    try:
+        if sync:
+            sync_folder(layout.place(Place.WAITING))
+    except OSError as error:
+        return replace(submission, remark=f"QM_qJobs cannot be synced: {error.strerror or error}")
+    return (
+        submission if staged.remove is None else replace(submission, remark=_remove(staged.remove))
+    )
 
 
 def discard(staged: Staged) -> None:
     """Take a job back that is not committed: a copy is removed, a moved folder goes home."""
     with contextlib.suppress(OSError):
-        if staged.moved_from is None:
-            shutil.rmtree(staged.path)
-        else:
+        if staged.moved_from is not None and not os.path.lexists(staged.moved_from):
             rename_folder(staged.path, staged.moved_from)
+        else:
+            shutil.rmtree(staged.path)
 
 
 def _source(work: Work) -> Source | None:
