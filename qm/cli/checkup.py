@@ -8,10 +8,11 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from qm import __version__
+from qm.cli import complaints
+from qm.cli.finding import OK, PROBLEM, WARNING, Finding
 from qm.config import Config
 from qm.control.client import manager_runs, manager_says
 from qm.errors import QMError
@@ -24,7 +25,7 @@ from qm.quantities import format_size
 from qm.records import RecordError
 from qm.statefile import StateFile
 
-OK, WARNING, PROBLEM = "ok", "warning", "problem"
+__all__ = ["OK", "PROBLEM", "WARNING", "Finding", "examine"]
 
 _OLD = 7 * 86400.0
 _MOST_FOLDERS = 2000
@@ -32,19 +33,6 @@ _LITTLE_SPACE = 1 << 30
 _NO_SPACE = 64 << 20
 _INOTIFY = {"max_user_instances": 64, "max_user_watches": 8192}
 _LIBRARIES = ("click", "rich", "psutil", "watchdog", "bottle", "waitress", "defusedxml")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: its grade, what was found, and what to do."""
-
-    grade: str
-    text: str
-    advice: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        """The object of ``qm doctor --json``."""
-        return asdict(self)
 
 
 def examine(config: Config, layout: Layout) -> list[Finding]:
@@ -55,7 +43,7 @@ def examine(config: Config, layout: Layout) -> list[Finding]:
         what = ", ".join(missing) or ".qm"
         text = f"{layout.root} is not complete: {what} is not there"
         return [*findings, Finding(PROBLEM, text, "`qm init` makes what is missing.")]
-    looks: tuple[Callable[[Layout], Iterator[Finding]], ...] = (
+    looks: tuple[Callable[[Config, Layout], Iterator[Finding]], ...] = (
         _manager,
         _folders,
         _state,
@@ -64,10 +52,16 @@ def examine(config: Config, layout: Layout) -> list[Finding]:
         _damaged,
         _events,
         _space,
+        complaints.waiting_in_vain,
+        complaints.standing_orders,
+        complaints.much_trash,
+        complaints.undelivered,
+        complaints.unenforced,
+        complaints.shadowed_programs,
     )
     for look in looks:
         try:
-            findings += look(layout)
+            findings += look(config, layout)
         except OSError as error:
             where = os.fsdecode(error.filename) if error.filename else layout.root
             findings.append(Finding(PROBLEM, f"{shown(where)}: {error.strerror or error}"))
@@ -90,7 +84,7 @@ def _versions(config: Config) -> Iterator[Finding]:
     yield Finding(OK, source if config.source is None else f"configuration: {config.source}")
 
 
-def _manager(layout: Layout) -> Iterator[Finding]:
+def _manager(config: Config, layout: Layout) -> Iterator[Finding]:
     if manager_runs(layout):
         yield Finding(OK, f"a manager runs on {layout.root}: {manager_says(layout)}")
     else:
@@ -98,7 +92,7 @@ def _manager(layout: Layout) -> Iterator[Finding]:
         yield Finding(WARNING, text, "`qm serve` starts one.")
 
 
-def _folders(layout: Layout) -> Iterator[Finding]:
+def _folders(config: Config, layout: Layout) -> Iterator[Finding]:
     try:
         tested = self_test(layout)
     except QMError as error:
@@ -109,7 +103,7 @@ def _folders(layout: Layout) -> Iterator[Finding]:
         yield Finding(WARNING, text)
 
 
-def _state(layout: Layout) -> Iterator[Finding]:
+def _state(config: Config, layout: Layout) -> Iterator[Finding]:
     try:
         StateFile(layout.own, "", sync=False).load()
     except RecordError as error:
@@ -117,7 +111,7 @@ def _state(layout: Layout) -> Iterator[Finding]:
         yield Finding(PROBLEM, f"{layout.state_file} cannot be understood: {error}", advice)
 
 
-def _strangers(layout: Layout) -> Iterator[Finding]:
+def _strangers(config: Config, layout: Layout) -> Iterator[Finding]:
     for name in _names(layout, Place.RUNNING):
         records = read_records(layout.path(Place.RUNNING, name), name)
         if records.job is None or not records.is_ours:
@@ -128,7 +122,7 @@ def _strangers(layout: Layout) -> Iterator[Finding]:
             )
 
 
-def _leftovers(layout: Layout) -> Iterator[Finding]:
+def _leftovers(config: Config, layout: Layout) -> Iterator[Finding]:
     limit = time.time() - _OLD
     with os.scandir(layout.place(Place.WAITING)) as entries:
         for entry in entries:
@@ -142,7 +136,7 @@ def _leftovers(layout: Layout) -> Iterator[Finding]:
                 )
 
 
-def _damaged(layout: Layout) -> Iterator[Finding]:
+def _damaged(config: Config, layout: Layout) -> Iterator[Finding]:
     found = False
     for place in Place:
         for name in _names(layout, place)[:_MOST_FOLDERS]:
@@ -159,7 +153,7 @@ def _damaged(layout: Layout) -> Iterator[Finding]:
         yield Finding(OK, "the records of all jobs can be read")
 
 
-def _events(layout: Layout) -> Iterator[Finding]:
+def _events(config: Config, layout: Layout) -> Iterator[Finding]:
     """Linux gives each user so many inotify instances and watches; see inotify(7)."""
     folder = Path("/proc/sys/fs/inotify")
     for name, least in _INOTIFY.items():
@@ -172,7 +166,7 @@ def _events(layout: Layout) -> Iterator[Finding]:
             yield Finding(WARNING, text, f"An administrator can raise it to {least} with sysctl.")
 
 
-def _space(layout: Layout) -> Iterator[Finding]:
+def _space(config: Config, layout: Layout) -> Iterator[Finding]:
     free = shutil.disk_usage(layout.root).free
     text = f"{format_size(free)} free on the disk of {layout.root}"
     if free < _NO_SPACE:
