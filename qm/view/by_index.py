@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from qm.folders.layout import Layout
 from qm.index import ArrivalRow, IndexReader, Row
 from qm.model import ACTIVE_STATES, Reason, State
-from qm.policy import Capacity
+from qm.planner import Capacity
 from qm.view.entries import (
     Entry,
     Explained,
+    Limits,
     View,
     arriving,
     entry_of,
@@ -26,15 +27,7 @@ _BY_COLUMN = frozenset({"id", "name", "priority", "submitted", "started", "ended
 _ACTIVE = ", ".join(f"'{state.value}'" for state in sorted(ACTIVE_STATES))
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the manager says of itself: it is told once the index is complete."""
-
-    capacity: Capacity
-    obstacle: Reason | None
-
-
-def facts_of(index: IndexReader, holder: str) -> Facts | None:
+def facts_of(index: IndexReader, holder: str) -> Limits | None:
     """The manager's facts; None where the index does not (yet) show its jobs.
 
     ``holder`` is what the manager's lock says of who holds it: an index may be
@@ -44,16 +37,23 @@ def facts_of(index: IndexReader, holder: str) -> Facts | None:
     obstacle = index.fact("obstacle")
     try:
         capacity, process = json.loads(said or ""), json.loads(manager or "")["pid"]
-        limits = Capacity(int(capacity["processors"]), bool(capacity["blocking"]))
+        limits = Capacity(
+            int(capacity["processors"]),
+            capacity.get("memory"),
+            int(capacity.get("gpus", 0)),
+            bool(capacity["blocking"]),
+        )
     except (ValueError, KeyError, TypeError):
         return None
     reason = Reason.parse(obstacle) if obstacle else None
     starting = reason is not None and reason.word == "Starting"
-    return None if starting or f"process {process}" not in holder else Facts(limits, reason)
+    if starting or f"process {process}" not in holder:
+        return None
+    return Limits(limits, capacity.get("reserve_after"), reason)
 
 
 def view_by_index(
-    index: IndexReader, layout: Layout, facts: Facts, since: str | None, query: Query, now: float
+    index: IndexReader, layout: Layout, facts: Limits, since: str | None, query: Query, now: float
 ) -> View:
     """What is open, and what ended since this UTC time (None: ever), as far as asked for.
 
@@ -64,7 +64,7 @@ def view_by_index(
     reasons: Mapping[int, Explained] = {}
     if any(waits_for_its_turn(row) for row in rows):
         everything = rows if query.is_for_all else index.waiting_and_running()
-        reasons = reasons_of(everything, facts.capacity, facts.obstacle)
+        reasons = reasons_of(everything, facts, now)
     entries = [entry_of(row, layout, reasons.get(row.id)) for row in rows]
     arrivals = _arrivals(index, layout, query)
     if query.brief is not None:
@@ -166,7 +166,7 @@ def _taken(index: IndexReader, arrivals: list[ArrivalRow]) -> set[str]:
     return index.open_names() if arrivals else set()
 
 
-def find_by_index(index: IndexReader, layout: Layout, facts: Facts, target: str) -> Entry | None:
+def find_by_index(index: IndexReader, layout: Layout, facts: Limits, target: str) -> Entry | None:
     """The job of this id or name; of several the newest open one, else the newest ended."""
     found = row_by_index(index, target)
     if found is None:
@@ -175,7 +175,7 @@ def find_by_index(index: IndexReader, layout: Layout, facts: Facts, target: str)
         return arriving(found, layout)
     reasons: Mapping[int, Explained] = {}
     if waits_for_its_turn(found):
-        reasons = reasons_of(index.waiting_and_running(), facts.capacity, facts.obstacle)
+        reasons = reasons_of(index.waiting_and_running(), facts, time.time())
     return entry_of(found, layout, reasons.get(found.id))
 
 

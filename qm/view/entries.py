@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,7 +13,8 @@ from qm.folders.layout import Layout
 from qm.index import ArrivalRow, Row
 from qm.model import ACTIVE_STATES, Place, Reason, State
 from qm.names import shown
-from qm.policy import Capacity, InUse, Waiting, explain, order_of
+from qm.planner import Capacity, Needs, Running, Waiting, explain
+from qm.times import utc_text
 
 NOT_RUNNING = Reason("NotRunning", "no QM runs here; qm serve starts one")
 
@@ -146,18 +148,59 @@ def waits_for_its_turn(row: Row) -> bool:
     return row.state == State.QUEUED and row.reason is None
 
 
-def reasons_of(
-    rows: Iterable[Row], capacity: Capacity, obstacle: Reason | None
-) -> Mapping[int, Explained]:
-    """Why each of the queued jobs among all open ``rows`` waits, by id."""
-    waiting, in_use = [], []
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the manager decides by, as it tells it in the index."""
+
+    capacity: Capacity
+    reserve_after: float | None
+    obstacle: Reason | None
+
+
+def reasons_of(rows: Iterable[Row], limits: Limits, now: float) -> Mapping[int, Explained]:
+    """Why each of the queued jobs among all open ``rows`` waits, by id, and until when.
+
+    ``now`` is in seconds since the epoch.
+    """
+    waiting, running = [], []
     for row in rows:
         if waits_for_its_turn(row):
-            waiting.append(Waiting(row.id, row.nb_proc, order_of(row.priority, row.arrival)))
+            waiting.append(_waiting(row))
         elif row.state in ACTIVE_STATES:
-            in_use.append(InUse(row.id, row.nb_proc))
-    reasons = explain(waiting, in_use, capacity, obstacle)
-    return {job_id: Explained(str(reason)) for job_id, reason in reasons.items()}
+            running.append(_running(row, now))
+    told = explain(
+        waiting,
+        running,
+        limits.capacity,
+        now,
+        limits.reserve_after,
+        obstacle=limits.obstacle,
+    )
+    return {
+        job_id: Explained(
+            str(one.reason),
+            None if one.expected_start is None else utc_text(one.expected_start),
+        )
+        for job_id, one in told.items()
+    }
+
+
+def _waiting(row: Row) -> Waiting:
+    since = seconds(row.submitted) or 0.0
+    return Waiting(row.id, _needs(row), row.walltime, row.priority, row.arrival, since)
+
+
+def _running(row: Row, now: float) -> Running:
+    started = seconds(row.started)
+    started = now if started is None else started
+    # One that stands still ends nobody knows when.
+    known = row.walltime is not None and row.state != State.SUSPENDED
+    ends = started + row.walltime if known and row.walltime is not None else None
+    return Running(row.id, _needs(row), row.priority, row.arrival, started, ends)
+
+
+def _needs(row: Row) -> Needs:
+    return Needs(row.nb_proc, row.mem or 0, row.nb_gpu)
 
 
 def order_of_start(entry: Entry) -> tuple[bool, int, int, str]:

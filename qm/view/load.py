@@ -13,8 +13,8 @@ from qm.identity import Identity
 from qm.index import IndexReader, reading
 from qm.model import Place, Reason
 from qm.names import shown
-from qm.view.by_index import Facts, facts_of, find_by_index, view_by_index
-from qm.view.entries import NOT_RUNNING, Entry, View, plain
+from qm.view.by_index import facts_of, find_by_index, view_by_index
+from qm.view.entries import NOT_RUNNING, Entry, Limits, View, plain
 from qm.view.query import EVERYTHING, Query, arrange, in_order, is_id, matcher, shortened
 
 _NO_INDEX = Reason("Indexing", "QM is making its index anew; ask again in a moment")
@@ -48,7 +48,7 @@ def _asked_for(view: View, query: Query, now: float) -> View:
     return View(arrange(entries, query, now), view.manager_runs, waiting, ended)
 
 
-def trusted_facts(index: IndexReader, layout: Layout) -> Facts | None:
+def trusted_facts(index: IndexReader, layout: Layout) -> Limits | None:
     """The manager's facts where the index shows the jobs of the one that runs, else None.
 
     To be called within a snapshot: who holds the lock is read after it has

@@ -143,7 +143,7 @@ def test_every_queued_job_has_a_reason_with_numbers(layout: Layout, manager: Ind
     assert reasons == {
         "runs": None,
         "large": "Resources: needs 4 processors, 1 free (1 holds 3)",
-        "small": "Priority: 2 jobs start before it",
+        "small": "Priority: 1 job starts before it",
         "urgent": "Priority: starts next",
     }
 
