@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qm.cli.output import print_json, say, tell
+from qm.cli.output import say, tell
 from qm.errors import NotRunning, QMError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Desk:
     ``expected`` is how many there are to be.
     """
 
-    def __init__(self, as_json: bool, expected: int) -> None:
+    def __init__(self, expected: int, *, as_json: bool) -> None:
         self.code = 0
         self.expected = expected
         self._as_json = as_json
@@ -52,8 +52,11 @@ class Desk:
 
     def submit(
         self, session: Session, orders: Iterable[Order | None], *, move: bool, hold: bool
-    ) -> None:
-        """Stage and commit each; on Ctrl-C none is left half, and it says how many were done."""
+    ) -> list[dict[str, Any]]:
+        """Stage and commit each; returns what is known of each job, as ``--json`` has it.
+
+        On Ctrl-C none is left half, and it says how many were submitted.
+        """
         from qm.cli.bar import Bar
         from qm.cli.batch import Batch
         from qm.cli.reception import Reception
@@ -81,6 +84,7 @@ class Desk:
             batch.discard()
             raise
         self._report()
+        return self._jobs
 
     def _stage(self, batch: Batch, order: Order, hold: bool) -> bool:
         try:
@@ -125,11 +129,10 @@ class Desk:
         return self.expected >= MANY and sys.stdout.isatty()
 
     def _say(self, job: dict[str, Any]) -> None:
-        from qm.cli.sentences import job_text
         from qm.names import shown
 
         if job["state"] == "REJECTED":
-            who = job_text(job["id"], job["name"])
+            who = _who(job)
             tell(f"Refused {who}: {shown(job['reason'] or '')}")
         elif self._summarises():
             return
@@ -139,36 +142,38 @@ class Desk:
                 f"Dropped {shown(job['name'])} into QM_qJobs{f'; {_STARTS_LATER}' if later else ''}"
             )
         elif job["state"] == "HELD":
-            who = job_text(job["id"], job["name"])
+            who = _who(job)
             say(f"Submitted {who}, held; `qm release {job['id']}` lets it start")
         else:
-            say(f"Submitted {job_text(job['id'], job['name'])}")
+            say(f"Submitted {_who(job)}")
 
     def _report(self) -> None:
         """What is said once, at the end."""
-        if self._as_json:
-            print_json(self._jobs)
-            return
-        if self._summarises():
+        if self._summarises() and not self._as_json:
             self._summarise()
         dropped = sum(job["id"] is None for job in self._jobs)
         if not dropped or self._problem is None:
             return
         if not isinstance(self._problem, NotRunning):
             tell(f"qm: {self._problem.message}. They lie in QM_qJobs, and start when QM sees them.")
-        elif self.expected > 1:
+        elif self.expected > 1 and not self._as_json:
             say("QM does not run: they start when it does (qm serve)")
 
     def _summarise(self) -> None:
-        from qm.cli.sentences import job_text
 
         taken = [j for j in self._jobs if j["id"] is not None and j["state"] != "REJECTED"]
         if taken:
-            first, last = (f"{job_text(j['id'], j['name'])}" for j in (taken[0], taken[-1]))
+            first, last = (_who(j) for j in (taken[0], taken[-1]))
             say(f"Submitted {len(taken)} jobs, from {first} to {last}")
         dropped = sum(job["id"] is None for job in self._jobs)
         if dropped:
             say(f"Dropped {dropped} jobs into QM_qJobs")
+
+
+def _who(job: dict[str, Any]) -> str:
+    from qm.names import shown
+
+    return f"job {job['id']} ({shown(job['name'])})"
 
 
 def _sentence(error: QMError | OSError) -> str:

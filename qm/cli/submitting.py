@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qm.cli.output import tell
+from qm.cli.output import print_json, tell
 from qm.cli.session import Session
 from qm.cli.submit_options import SubmitCommand, key_options, wishes_of
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--move", is_flag=True, help="Take a folder or script away instead of copying it.")
 @click.option("--force", is_flag=True, help="Submit it even if QM is going to refuse it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be submitted, and do nothing.")
+@click.option("--wait", is_flag=True, help="Then wait until they have ended, as `qm wait`.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, for programs.")
 @click.pass_obj
 def submit(
@@ -43,6 +44,7 @@ def submit(
     move: bool,
     force: bool,
     dry_run: bool,
+    wait: bool,
     as_json: bool,
     env: Sequence[str],
     pairs: Sequence[str],
@@ -76,9 +78,11 @@ def submit(
     wishes = wishes_of(keys, env, pairs, dict(os.environ))
     limits, now = limits_of(session.config), datetime.now(UTC)
     clerk = Clerk(limits, os.getcwd(), wishes, name, force, _read_pipe, now)
-    desk = Desk(as_json, len(targets))
+    desk = Desk(len(targets), as_json=as_json)
     if each is not None:
-        swept = clerk.sweep(targets[0], _table(each), fill)
+        from qm.submit.sweep import Sweep
+
+        swept = Sweep(clerk, targets[0], _table(each), fill).orders()
         desk.expected = len(swept)
         orders: Iterable[Order | None] = swept
     else:
@@ -89,9 +93,27 @@ def submit(
         from qm.cli.checking import say_orders
 
         say_orders([order for order in orders if order is not None], as_json)
-    else:
-        desk.submit(session, orders, move=move, hold=hold)
+        return desk.code
+    jobs = desk.submit(session, orders, move=move, hold=hold)
+    if wait:
+        return max(desk.code, _wait_for(jobs, as_json))
+    if as_json:
+        print_json(jobs)
     return desk.code
+
+
+def _wait_for(jobs: Sequence[dict[str, Any]], as_json: bool) -> int:
+    """Wait for what was taken; returns the exit code. With JSON it says how they ended."""
+    from qm.cli.waiting import wait
+
+    taken = [job for job in jobs if job["state"] != "REJECTED"]
+    names = [str(job["name"] if job["id"] is None else job["id"]) for job in taken]
+    if not names:
+        return 0
+    code: int = click.get_current_context().invoke(
+        wait, jobs=names, first=False, progress=False, timeout=None, as_json=as_json
+    )
+    return code
 
 
 def _targets(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -87,6 +86,8 @@ def _xml(options: Mapping[str, str]) -> str:
 
 
 def _attribute(text: str) -> str:
+    import html
+
     # A reader turns a tab in an attribute into a blank, unless it is written as a number.
     return html.escape(text, quote=True).replace("\t", "&#9;")
 

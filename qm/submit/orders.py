@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePath
 
-from qm.errors import QMError, Refused
+from qm.errors import Refused
 from qm.jobinfo.limits import Limits
 from qm.names import shown
 from qm.osops.shell import in_job_folder
-from qm.submit import fields, sweep
-from qm.submit.check import Checked, check, check_filled, look_at, with_changes
+from qm.submit.check import Checked, check, with_changes
 from qm.submit.command import command_job
-from qm.submit.fields import Unfilled
-from qm.submit.naming import name_of_command
-from qm.submit.source import (
-    NO_SCRIPTS,
-    Filled,
-    Made,
-    Source,
-    Work,
-    piped_script,
-    source_of,
-)
-from qm.submit.table import Row, Table
+from qm.submit.source import NO_SCRIPTS, Made, Source, Work, piped_script, source_of
 from qm.submit.wishes import Wishes
 from qm.submit.words import Means, Target
 
@@ -64,25 +52,10 @@ class Clerk:
         """An order for one target; Refused where QM would refuse it, QMError for other faults."""
         wishes = self.settled(target, self.wishes)
         if target.means is Means.COMMAND:
-            return self._of_command(target.text, self.name, wishes)
-        work = self._work(target)
-        checked = self._checked(check(work, self.limits))
-        return self._of_work(work, checked, wishes, piped=target.means is Means.PIPE)
-
-    def sweep(self, target: Target, table: Table, globs: Sequence[str]) -> list[Order]:
-        """An order for each row; FileError that names the row, before anything is staged."""
-        named = [self.name or "", *self.wishes.keys.values(), *(v for _, v in self.wishes.env)]
-        command = [target.text] if target.means is Means.COMMAND else []
-        sweep.refuse_unknown(table, [*named, *command])
-        make = self._maker(target, table, globs)
-        orders = []
-        for row in table.rows:
-            try:
-                order = make(row, self.settled(target, self._wishes_of(row)))
-            except (QMError, Unfilled) as error:
-                raise sweep.at_row(table, row, error) from error
-            orders.append(replace(order, variables=row.variables()))
-        return orders
+            return self.of_command(target.text, self.name, wishes)
+        work = self.work(target)
+        checked = self.checked(check(work, self.limits))
+        return self.of_work(work, checked, wishes, piped=target.means is Means.PIPE)
 
     def settled(self, target: Target, wishes: Wishes) -> Wishes:
         """``wishes`` for this target, checked; QMError that names the option.
@@ -93,19 +66,22 @@ class Clerk:
             wishes = wishes.placed(self.cwd)
         return wishes.settled(self.limits, self.now)
 
-    def _work(self, target: Target) -> Source | Made:
+    def work(self, target: Target) -> Source | Made:
+        """What is to be staged for a path or a pipe; QMError where that is no job."""
         names = self.limits.names
         if target.means is Means.PIPE:
             return piped_script(self.piped(), names, self.name)
         return source_of(target.text, names, self.name)
 
-    def _checked(self, checked: Checked) -> Checked:
+    def checked(self, checked: Checked) -> Checked:
+        """The same; Refused where QM would refuse the job, and nobody forces it."""
         if checked.refusal is not None and not self.force:
             hint = checked.hint or "`qm submit --force` submits it all the same."
             raise Refused(shown(checked.refusal.text), hint)
         return checked
 
-    def _of_work(self, work: Work, checked: Checked, wishes: Wishes, *, piped: bool) -> Order:
+    def of_work(self, work: Work, checked: Checked, wishes: Wishes, *, piped: bool) -> Order:
+        """An order for what has an info file of its own; ``wishes`` are settled ones."""
         info = checked.info
         changes = wishes.changes(info.options.env if info is not None else ())
         if piped and info is not None and info.options.cwd is None:
@@ -117,57 +93,14 @@ class Clerk:
             after = with_changes(checked, self.limits, changes)
         return Order(work, after, changes)
 
-    def _of_command(self, command: str, name: str | None, wishes: Wishes) -> Order:
+    def of_command(self, command: str, name: str | None, wishes: Wishes) -> Order:
+        """An order for a command; ``wishes`` are settled ones, and go into its info file."""
         if "script" in wishes.keys:
             raise Refused("the command is the script: it is not to be set a second time")
         keys = wishes.changes(())
         cwd = keys.pop("cwd", "") or self.cwd
         work = command_job(command, cwd, keys, self.limits.names, name)
-        return Order(work, self._checked(check(work, self.limits)))
-
-    def _wishes_of(self, row: Row) -> Wishes:
-        keys = sweep.fill_keys(self.wishes.keys, row)
-        env = [(name, fields.fill_text(value, row.values)) for name, value in self.wishes.env]
-        return replace(self.wishes, keys=keys, env=env)
-
-    def _maker(
-        self, target: Target, table: Table, globs: Sequence[str]
-    ) -> Callable[[Row, Wishes], Order]:
-        """What makes an order of a row and of what is wished for it."""
-        if target.means is Means.COMMAND:
-            return self._maker_of_command(target.text, table, globs)
-        work = replace(self, name=None)._work(target)
-        template = sweep.template_of(work, table.columns, self.limits.names, globs)
-        piped = target.means is Means.PIPE
-        look = None
-        if isinstance(template.work, Source):
-            look = look_at(template.work.path, self.limits)
-
-        def make(row: Row, wishes: Wishes) -> Order:
-            job = template.filled(row.values, self._name(template.work.name, row))
-            if isinstance(job, Filled) and look is not None:
-                checked = self._checked(check_filled(job, look, self.limits))
-            else:
-                checked = self._checked(check(job, self.limits))
-            return self._of_work(job, checked, wishes, piped=piped)
-
-        return make
-
-    def _maker_of_command(
-        self, command: str, table: Table, globs: Sequence[str]
-    ) -> Callable[[Row, Wishes], Order]:
-        if globs:
-            raise Refused("--fill is for files of a folder, and this is a command")
-        base = name_of_command(command)
-
-        def make(row: Row, wishes: Wishes) -> Order:
-            filled = fields.fill_command(command, row.values)
-            return self._of_command(filled, self._name(base, row), wishes)
-
-        return make
-
-    def _name(self, base: str, row: Row) -> str:
-        return sweep.fill_name(self.name, row) if self.name else f"{base}-{row.number}"
+        return Order(work, self.checked(check(work, self.limits)))
 
 
 def _found_from_afar(file: str, command: str) -> dict[str, str]:
