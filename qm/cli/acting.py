@@ -123,7 +123,8 @@ def rerun(
     """Queue ended jobs again.
 
     Each keeps its id and its folder; the records and the log of the attempt that
-    has ended are kept in .qm/attempt-N of its folder.
+    has ended are kept in .qm/attempt-N of its folder. One that QM refused is read
+    again, as a new job.
     """
     from qm.control.client import ask
     from qm.view import target_of
@@ -134,13 +135,16 @@ def rerun(
         target = (target_of(job),)
         answer = ask(session.layout, "rerun", target, timeout=PATIENCE, data={"hold": held})
         if held and answer["state"] != State.HELD:
-            return ask(session.layout, "hold", (str(answer["id"]),), timeout=PATIENCE)
+            who_is_meant = str(answer["name"] if answer["id"] is None else answer["id"])
+            return ask(session.layout, "hold", (who_is_meant,), timeout=PATIENCE)
         return answer
 
     return for_each(meant, again, _queued_again, as_json=as_json)
 
 
 def _queued_again(answer: dict[str, Any]) -> str:
+    if answer["state"] == State.ARRIVING:
+        return f"Put {who(answer)} into QM_qJobs again; it is read as a new job"
     if answer["state"] == State.HELD:
         return f"Queued {who(answer)} again, held; `qm release {answer['id']}` lets it start"
     return f"Queued {who(answer)} again"

@@ -111,6 +111,15 @@ def test_a_rerun_on_hold_is_held_even_by_a_manager_that_cannot_do_both(command: 
         assert [dict(request.data) for request in manager.asked] == [{"hold": True}]
 
 
+def test_a_refused_job_that_is_read_again_has_no_id_yet(command: Command) -> None:
+    def arrives(request: Request) -> dict[str, Any]:
+        return {"id": None, "name": "a", "state": "ARRIVING"}
+
+    with FakeManager(command.layout, rerun=arrives):
+        said = command("rerun", "7")
+    assert said == Said(0, "Put a into QM_qJobs again; it is read as a new job\n", "")
+
+
 def test_hundreds_of_jobs_are_asked_for_with_a_bounded_number_of_threads(command: Command) -> None:
     import threading
 

@@ -287,3 +287,17 @@ def test_ended_jobs_outside_the_trash_are_never_deleted(old_and_new: Command) ->
     trash(old_and_new.layout, 9, "gone")
     assert old_and_new("purge", "--trash", "--yes").code == 0
     assert sorted(os.listdir(old_and_new.layout.place(Place.DONE))) == ["job1", "job3"]
+
+
+@pytest.mark.parametrize(("number", "is_shown"), [(3, False), (25, True)])
+def test_long_work_has_a_bar_on_a_terminal_which_is_no_output(
+    command: Command, monkeypatch: pytest.MonkeyPatch, number: int, is_shown: bool
+) -> None:
+    for job_id in range(1, number + 1):
+        lay_job(command.layout, job_id, f"job{job_id}", State.FINISHED)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with FakeManager(command.layout, rm=Trasher(command.layout)):
+        said = command("purge", "--all", "--yes")
+    assert said.code == 0 and said.out.startswith(f"Moved {number} jobs (")
+    assert said.out.count("\n") == 1
+    assert ("Moving to the trash" in said.err) is is_shown
