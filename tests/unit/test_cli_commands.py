@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,41 +19,14 @@ from qm.model import Job, JobOptions, Place
 from qm.osops import identity_of
 from qm.records import Claim, encode
 from qm.samples import sample_job
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-class Command:
-    """Runs command lines in this process, on one QM_FOLDER."""
-
-    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self.layout = Layout(str(folder))
-        self._capture = capture
-
-    def __call__(self, *arguments: str) -> Said:
-        code = run(["--folder", self.layout.root, *arguments])
-        return Said(code, *self._capture.readouterr())
-
-    def json(self, *arguments: str) -> Any:
-        said = self(*arguments, "--json")
-        return json.loads(said.out)
+from tests.fakes.commands import Command, Said, quiet_command
 
 
 @pytest.fixture
 def command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Command:
-    for name in ("QM_CONFIG", "QM_FOLDER"):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "QMserv.cfg").write_text("[QMServer]\nSync = no\n", encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    made = Command(tmp_path / "QM", capsys)
-    made.layout.create()
-    return made
+    return quiet_command(tmp_path, capsys, monkeypatch)
 
 
 def running_job(layout: Layout, name: str = "a", job_id: int = 7) -> Path:
