@@ -23,7 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm.config", "qm.jobinfo", "qm.jobdir", "qm.jobenv", "qm.index"})
     | {"qm.history", "qm.progress", "qm.statefile"},
     frozenset({"qm.inspection", "qm.resources", "qm.rows", "qm.supervisor", "qm.webprocess"})
-    | {"qm.trash"},
+    | {"qm.notify", "qm.trash"},
     frozenset({"qm.policy", "qm.planner", "qm.drops", "qm.folders"}),
     frozenset({"qm.core"}),
     frozenset({"qm.effects", "qm.systems", "qm.control", "qm.service"}),

@@ -1,0 +1,18 @@
+"""Files that are for their owner's eyes only."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+
+def others_may_read(status: os.stat_result) -> bool:
+    """True if more people than the owner may read or change the file.
+
+    Always False on Windows, where the rights of a file are those of its
+    folder, and a home folder is its owner's.
+    """
+    if sys.platform == "win32":
+        return False
+    return bool(stat.S_IMODE(status.st_mode) & (stat.S_IRWXG | stat.S_IRWXO))
