@@ -92,8 +92,9 @@ def end_carriers(token: str, *, patience: float) -> list[int]:
 def memory_of(pids: Iterable[int]) -> int:
     """Bytes of memory of these processes together, at a quick look.
 
-    Resident bytes, shared pages counted for each; on Windows private bytes,
-    which are what a program has asked for and shares with nobody.
+    Resident bytes, shared pages counted for each. On Windows no more than the
+    private bytes of each process: mapped files and libraries are no process's
+    own there, while of the private bytes much may never have been touched.
     """
     if sys.platform == "linux":
         return sum(map(posix_procfs.resident, pids))
@@ -106,7 +107,7 @@ def memory_of(pids: Iterable[int]) -> int:
         except psutil.Error:
             continue
         if sys.platform == "win32":
-            total += memory.private
+            total += min(memory.rss, memory.private)
         else:
             total += memory.rss
     return total

@@ -158,9 +158,9 @@ class ScriptProcess:
         return self.ended
 
     def sample(self, limit: int | None = None) -> int:
-        """Look at the memory of the whole tree now: its private bytes; keeps the highest.
+        """Look at the memory of the whole tree now: its bytes; keeps the highest.
 
-        ``limit`` is of use elsewhere: private bytes are never counted twice.
+        ``limit`` is of use elsewhere: what processes share is hardly counted here.
         """
         memory = memory_of(self._job.pids())
         self.peak_memory = max(self.peak_memory, memory)
