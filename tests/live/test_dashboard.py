@@ -97,7 +97,7 @@ def test_when_the_manager_dies_it_is_said_in_red_and_a_job_can_still_be_killed(
 def in_terminal(queue: Queue, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """``qm dashboard`` in a terminal of 80 x 24: its process, and the other end."""
     termios = pytest.importorskip("termios", reason="terminals as POSIX has them")
-    ours, theirs = os.openpty()
+    ours, theirs = pytest.importorskip("pty").openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     process = subprocess.Popen(
         queue.command("dashboard"),
