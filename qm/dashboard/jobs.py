@@ -76,6 +76,10 @@ class JobsReader:
         self._stale_at = done + _STALE
         return self._read
 
+    def hurry(self) -> None:
+        """Read what has changed the next time, whatever it costs."""
+        self._not_before = 0.0
+
     def _stamp_now(self) -> tuple[tuple[int, int, int] | None, ...]:
         """Changes with each transaction of the manager."""
         return tuple(_stamp_of(self._layout.index_file + suffix) for suffix in ("", "-wal"))

@@ -77,6 +77,10 @@ class Observer:
             part=part,
         )
 
+    def hurry(self) -> None:
+        """Something has been done: the next look shows it, whatever it costs."""
+        self._jobs.hurry()
+
     def read_log(self, entry: Entry, limit: int) -> LogTail | None:
         """The last ``limit`` bytes of a job's log; None where they are as they were last time."""
         key = key_of(entry)

@@ -35,6 +35,7 @@ class Looker:
         self._part = ""
         self._wake = threading.Event()
         self._stopped = False
+        self._hurried = False
         self._look_at = 0.0
         # A daemon: a look at a share that hangs shall not keep the terminal.
         self._thread = threading.Thread(target=self._run, name="looker", daemon=True)
@@ -64,7 +65,7 @@ class Looker:
 
     def hurry(self) -> None:
         """Look now: something has been done."""
-        self._look_at = 0.0
+        self._hurried = True
         self._wake.set()
 
     def _run(self) -> None:
@@ -84,6 +85,9 @@ class Looker:
             if tail is not None:
                 self._told.log(tail)
         now = time.monotonic()
+        if self._hurried:
+            self._hurried, self._look_at = False, now
+            self._observer.hurry()
         if now >= self._look_at:
             self._look_at = now + EVERY
             self._told.snapshot(self._observer.look(time.time(), self._part))

@@ -103,10 +103,13 @@ def test_jobs_are_not_read_again_while_nothing_has_changed(served: ServedFolder)
     reader = JobsReader(served.layout)
     first = reader.read()
     assert reader.read() is first
-    served.move(job, State.RUNNING)
+    job = served.move(job, State.RUNNING)
     # Reading takes no more than its share of the time, so the change is seen a little later.
     seen = wait_for_other(reader, first)
     assert ids(seen.running) == [1] and seen.waiting == ()
+    served.move(job, State.FINISHED)
+    reader.hurry()
+    assert ids(reader.read().recent) == [1]
 
 
 def wait_for_other(reader: JobsReader, first: Jobs) -> Jobs:
