@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sysconfig
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from qm.cli.finding import OK, WARNING, Finding
 from qm.config import Config
 from qm.folders.layout import Layout
 from qm.model import State, Steering
 from qm.names import shown
+from qm.notify.journal import read_events
 from qm.quantities import format_duration, format_size
 from qm.records import RecordError
 from qm.resources import total_memory
@@ -28,7 +27,6 @@ _LONG_DRAIN = 3600.0
 _MUCH_TRASH = 1 << 30
 _OLD_TRASH = 90 * 86400.0
 _EVENTS = "events.jsonl"
-_EVENTS_READ = 1 << 20
 _BY_NAME = "no such job yet"
 _PROGRAMS = ("qsub", "qstat", "qdel", "qhold", "qrls")
 
@@ -117,9 +115,9 @@ def much_trash(config: Config, layout: Layout) -> Iterator[Finding]:
 def undelivered(config: Config, layout: Layout) -> Iterator[Finding]:
     """Kinds of notices whose last ones could not be delivered."""
     failed: dict[str, list[str]] = {}
-    for event in _events(os.path.join(layout.own, _EVENTS)):
+    for event in read_events(os.path.join(layout.own, _EVENTS)):
         kind = str(event.get("kind", "notice"))
-        if event.get("ok"):
+        if event.get("ok", True):
             failed.pop(kind, None)
         else:
             failed.setdefault(kind, []).append(str(event.get("detail", "")))
@@ -130,23 +128,6 @@ def undelivered(config: Config, layout: Layout) -> Iterator[Finding]:
             f"{number} of kind {shown(kind)} could not be delivered: {shown(details[-1])}",
             "Jobs are not hurt by that. Look at the options of notices in QMserv.cfg.",
         )
-
-
-def _events(path: str) -> Iterator[dict[str, Any]]:
-    """The last events, oldest first; a line that cannot be understood is left out."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _EVENTS_READ))
-            lines = file.readlines()
-    except FileNotFoundError:
-        return
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict) and "ok" in event:
-            yield event
 
 
 def unenforced(config: Config, layout: Layout) -> Iterator[Finding]:
