@@ -76,6 +76,9 @@ def accept(
     except InfoError as error:
         state.next_id -= known is None
         return reject(state, arrival, seen, _unusable(error), now)
+    if job.attempt > 0:
+        # Its time had come: "+2h" is not to count anew with each try.
+        options = replace(options, begin=job.options.begin)
     hold = _hold_of(arrival, seen, info)
     fresh = not (is_sealed(records) or arrival.recorded)
     job = replace(

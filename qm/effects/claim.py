@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from qm.core import actions as act
 from qm.core import events as ev
@@ -22,6 +23,7 @@ from qm.jobdir import (
     write_job,
 )
 from qm.jobfiles import OWN
+from qm.jobinfo.changes import apply_changes
 from qm.model import Job, Place, Reason
 from qm.osops import FolderHandle, sync_folder
 from qm.osops.scanning import Scan, scan_open
@@ -110,7 +112,20 @@ class Claimer:
         found, _ = self._inspector.find_info(folder, scan.names)
         if found is None or isinstance(found, InfoError) or found.missing:
             return False
-        return _same_wish(found, action.job)
+        return self._same_wish(found, action.job)
+
+    def _same_wish(self, found: Usable, job: Job) -> bool:
+        """Whether the info file, with what a person set beside it, still says what was recorded."""
+        now = datetime.now(UTC)
+        try:
+            limits = self._inspector.limits
+            options, _ = apply_changes(found.info.options, dict(job.changes), limits, now)
+        except InfoError:
+            return False
+        if options.begin is not None and job.options.begin is not None:
+            # "+2h" means another time with each reading; the first one counts.
+            options = replace(options, begin=job.options.begin)
+        return options == job.options
 
     def _move(self, job: Job, folder: FolderHandle, own: FolderHandle, scan: Scan) -> ClaimEnd:
         running = self._layout.place(Place.RUNNING)
@@ -147,11 +162,6 @@ class Claimer:
         free = self._layout.free_name(waiting, name)
         self._layout.move(target, Place.WAITING, free)
         return free
-
-
-def _same_wish(found: Usable, job: Job) -> bool:
-    """Whether the info file still says what was recorded."""
-    return found.info.options == job.options
 
 
 def _unclaimable(job: Job, error: OSError) -> ev.Unclaimable:
@@ -195,7 +205,7 @@ def take_back(
             # is on its way: without them a person would have moved it there.
             if not among_ended:
                 archive_attempt(folder, own, job.attempt)
-            if action.hold is not None:
+            if action.hold is not None or among_ended:
                 write_hold(own, action.hold)
         finally:
             lock.release()
