@@ -14,6 +14,7 @@ from qm.folders.layout import Layout
 from qm.model import State, Steering
 from qm.names import shown
 from qm.notify.journal import read_events
+from qm.notify.trial import faults
 from qm.quantities import format_duration, format_size
 from qm.records import RecordError
 from qm.resources import total_memory
@@ -113,7 +114,9 @@ def much_trash(config: Config, layout: Layout) -> Iterator[Finding]:
 
 
 def undelivered(config: Config, layout: Layout) -> Iterator[Finding]:
-    """Kinds of notices whose last ones could not be delivered."""
+    """What is wrong with how people are told, and kinds of notices that do not arrive."""
+    for fault in faults(config):
+        yield Finding(WARNING, fault, "Mend it in QMserv.cfg, in the section [Mail].")
     failed: dict[str, list[str]] = {}
     for event in read_events(os.path.join(layout.own, _EVENTS)):
         kind = str(event.get("kind", "notice"))

@@ -136,6 +136,13 @@ def test_notices_that_cannot_be_delivered_are_told_until_one_is(command: Command
     assert told(command, "of kind webhook")["text"].startswith("the last of kind webhook")
 
 
+def test_mail_that_cannot_go_is_told_before_any_is_sent(command: Command) -> None:
+    Path("QMserv.cfg").write_text(
+        "[QMServer]\nMailActive = yes\n[Mail]\nUser = me\n", encoding="utf-8"
+    )
+    assert told(command, "no Password_file")["grade"] == "warning"
+
+
 def test_what_the_system_cannot_enforce_is_told(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
