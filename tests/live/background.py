@@ -95,14 +95,21 @@ class Background:
             with process:
                 process.wait(10)
         self.pids.update(self.managers())
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.run("stop", "--kill", "--timeout", "20")
-        alive = [pid for pid in self.pids if not is_gone(pid)]
-        for pid in alive:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-        wait_for("the managers are gone", lambda: all(map(is_gone, self.pids)), 30)
-        return [*alive, *self.queue.end_everything()]
+        said = self.run("stop", "--kill", "--timeout", "20")
+        try:
+            self.wait_gone(*self.pids)
+        except AssertionError:
+            for pid in self.pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            raise AssertionError(
+                f"QM outlived its stop: {said.stderr}; {self.log_text()}"
+            ) from None
+        return self.queue.end_everything()
+
+    def wait_gone(self, *pids: int) -> None:
+        """Wait until these processes have ended: a moment after they let their lock go."""
+        wait_for("the manager is gone", lambda: all(map(is_gone, pids)))
 
 
 def sleeps(seconds: float = 120) -> str:

@@ -137,7 +137,8 @@ def test_jobs_run_on_when_qm_stops_and_the_next_one_collects_their_ends(qm: Back
     folder = qm.queue.wait_running("a")
     said = qm.run("stop")
     assert (said.returncode, said.stdout) == (0, f"QM on {qm.folder} has stopped.\n"), said.stderr
-    assert is_gone(pid) and qm.run("status").returncode == 3
+    qm.wait_gone(pid)
+    assert qm.run("status").returncode == 3
     (folder / "go").touch()
     wait_for("its end is recorded", (folder / ".qm" / "exit.json").exists)
     qm.start()
@@ -163,7 +164,8 @@ def test_stop_wait_names_who_is_waited_for_and_starts_nothing_new(qm: Background
     (folder / "go").touch()
     out, _ = stop.communicate(timeout=60)
     assert (stop.returncode, out) == (0, f"QM on {qm.folder} has stopped.\n")
-    assert is_gone(pid) and qm.queue.where("b") == "QM_qJobs"
+    qm.wait_gone(pid)
+    assert qm.queue.where("b") == "QM_qJobs"
 
 
 def test_ctrl_c_takes_stop_wait_back(qm: Background) -> None:
@@ -200,7 +202,7 @@ def test_stop_kill_ends_the_jobs_first(qm: Background) -> None:
     qm.queue.drop("c")
     said = qm.run("stop", "--kill")
     assert said.returncode == 0, said.stderr
-    assert is_gone(pid)
+    qm.wait_gone(pid)
     states = {row["name"]: row["state"] for row in qm.queue.listed()}
     assert (states["a"], states["b"]) == ("KILLED", "KILLED")
     assert qm.queue.tree()["QM_Jobs"] == [] and qm.queue.where("c") == "QM_qJobs"
@@ -220,7 +222,8 @@ def test_restart_is_another_process_and_the_same_jobs(qm: Background) -> None:
     said = qm.run("restart", "--no-web")
     assert said.returncode == 0, said.stderr
     second = qm.pid_in(said.stdout)
-    assert second != first and is_gone(first)
+    qm.wait_gone(first)
+    assert second != first
     assert qm.queue.where("a") == "QM_Jobs" and running_since(qm, "a") == began
 
 
@@ -281,7 +284,7 @@ def test_the_worker_is_qm_in_the_background(qm: Background) -> None:
     assert qm.run("worker", "reload").stdout == "Nothing has changed.\n"
     second = qm.pid_in(qm.run("worker", "restart", "--no-web").stdout)
     assert second != pid and qm.run("worker", "stop").returncode == 0
-    assert is_gone(second)
+    qm.wait_gone(second)
 
 
 def test_an_installed_service_is_what_start_starts(qm: Background, tmp_path: Path) -> None:
