@@ -29,6 +29,8 @@ COMMANDS = {
     "why": "qm.cli.looking:why",
     "logs": "qm.cli.looking:logs",
     "wait": "qm.cli.waiting:wait",
+    "history": "qm.cli.history:history",
+    "stats": "qm.cli.history:stats",
     "dashboard": "qm.cli.dashboard:dashboard",
     "kill": "qm.cli.acting:kill",
     "hold": "qm.cli.acting:hold",

@@ -30,7 +30,8 @@ _STYLE: dict[str, dict[str, Any]] = {
 }
 _NUMBERS = frozenset(
     {"ID", "NB_PROC", "PRIORITY", "EXIT_CODE", "NB_GPU", "ATTEMPT", "JOBS", "FINISHED", "FAILED"}
-    | {"KILLED", "LOST", "OTHER", "PROC HOURS", "CPU HOURS"}
+    | {"KILLED", "LOST", "OTHER", "PROC_HOURS", "CPU_HOURS", "WAIT_MEAN", "WAIT_MEDIAN"}
+    | {"RUN_MEAN", "RUN_MEDIAN"}
 )
 """Heads of columns that are aligned to the right."""
 _ELASTIC = frozenset({"NAME", "OWNER", "INFO", "FOLDER"})
