@@ -18,7 +18,7 @@ from qm.osops.shell import is_plain, posix_word, quote_word
 from qm.submit.table import variable_of
 
 _WORD_FIELD = re.compile(r"(?<!\$)\{([^\W\d]\w*)\}")
-_INVOLVED = re.compile(r"""\$\(|`|<<|\$'|\$\{|(?:^|\s)#|\\["']|\^""")
+_INVOLVED = re.compile(r"""\$[({"']|`|<<|(?:^|[\s;&|()])#|\\["']|\^""")
 """What begins another language within a command, or hides a quote: no simple rule holds there."""
 _CLOSEST = 0.5
 
