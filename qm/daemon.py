@@ -29,7 +29,8 @@ from qm.folders.selftest import SelfTest, self_test
 from qm.history import History
 from qm.index import Index
 from qm.logfile import set_debug
-from qm.model import Place
+from qm.model import PLACE_OF, Place
+from qm.notify import Notice, Notifier, brake_notice
 from qm.osops import FolderHandle, boot_id
 from qm.osops.limits import raise_file_limit
 from qm.osops.scanning import FsClock
@@ -51,6 +52,8 @@ log = logging.getLogger("qm")
 
 _LOCK_PATIENCE = 2.0
 _STOP_PATIENCE = 20.0
+_NOTIFIER_PATIENCE = 2.0
+"""Seconds for a notice that is being delivered; it is delivered again after the next start."""
 
 
 def serve(
@@ -128,11 +131,22 @@ class Manager:
         self._clock = FsClock(os.path.join(layout.own, "clock"))
         self._inspector = Inspector(layout, limits_of(config), self._clock)
         self._lister = Lister(layout)
+        self._notifier = Notifier(config, layout.notices, layout.events_file, self._locate)
         self._finisher = Finisher(
-            layout, self._history, self._index, self._boot, config.sync, self._lister.forget
+            layout,
+            self._history,
+            self._index,
+            self._boot,
+            config.sync,
+            self._lister.forget,
+            self._notifier.tell,
         )
         self._recovery = Recovery(layout, self._finisher, self._boot, sync=config.sync)
         self._system = LocalSystem(self._site(), self._slots(), self._inbox.post)
+
+    def _locate(self, notice: Notice) -> str | None:
+        found = self._layout.find(notice.identity, notice.name, PLACE_OF[notice.state])
+        return None if found is None else self._layout.path(*found)
 
     def _site(self) -> Site:
         return Site(
@@ -158,6 +172,7 @@ class Manager:
             self._index.clear_open()
         make_python_shim(self._layout.shims)
         self._system.warm_up()
+        self._notifier.start()
         moved = saved.root is not None and not self._is_same_root(saved)
         intents = self._recovery.replay_intents()
         core = self._core(saved, moved, first_id=max(intents, default=0) + 1)
@@ -239,6 +254,7 @@ class Manager:
         settings = self._settings(self._config)
         self._inspector.limits = settings.limits
         self._system.adapt(self._site())
+        self._notifier.reconfigure(self._config)
         set_debug(self._config.debug)
         self._inbox.post(ev.Reconfigured(settings))
         answer = act.Answer(action.request, True, {"changed": changed, "restart": later})
@@ -246,6 +262,9 @@ class Manager:
 
     def _tell_brake(self, action: act.TellBrake) -> None:
         log.warning("%s; held: %s", action.reason.text, ", ".join(map(str, action.held)) or "none")
+        folder = self._layout.path(Place.DONE, action.job.name)
+        notice = brake_notice(action.job, action.failed, action.held, action.reason, folder)
+        self._notifier.tell([notice])
 
     def _tell_about_us(self, core: Core) -> None:
         capacity = capacity_text(core.state.capacity, core.reserve_after)
@@ -333,11 +352,13 @@ class Manager:
     def _shut_down(self, workers: Workers) -> None:
         """Finish what is under way, so that the next start has nothing to mend."""
         until = time.monotonic() + _STOP_PATIENCE
+        self._notifier.stop()
         for lane in workers.all():
             lane.stop(max(0.1, until - time.monotonic()))
         claimed = [event.job for event in self._inbox.rest() if isinstance(event, ev.Claimed)]
         for job in [*claimed, *self._system.close()]:
             self._recovery.put_back(job)
+        self._notifier.join(_NOTIFIER_PATIENCE)
         self._index.put_fact("manager", "")
         self._index.close()
         self._clock.close()

@@ -29,6 +29,14 @@ class History:
             for line in _tail(path)
         )
 
+    def unknown(self, jobs: list[Job], *, vanished: bool = False) -> list[Job]:
+        """Those of these ended attempts for which there is no line yet."""
+        with self._lock:
+            return self._unknown(jobs, vanished)
+
+    def _unknown(self, jobs: list[Job], vanished: bool) -> list[Job]:
+        return [job for job in jobs if (job.id, job.attempt, vanished) not in self._recent]
+
     def append(self, jobs: list[Job], *, vanished: bool = False) -> None:
         """Write a line for each ended job; one that stands there from before a crash is not
         written twice. ``vanished``: its folder was taken away, so that only this line is left;
@@ -36,7 +44,7 @@ class History:
         full: then nothing is written.
         """
         with self._lock:
-            new = [job for job in jobs if (job.id, job.attempt, vanished) not in self._recent]
+            new = self._unknown(jobs, vanished)
             if not new:
                 return
             text = "".join(json.dumps(_line(job, vanished)) + "\n" for job in new)

@@ -18,11 +18,16 @@ from qm.index import Index, row_of
 from qm.jobdir import own_folder, read_records, set_aside_old, write_end, write_job
 from qm.jobfiles import LOG, OWN, set_aside
 from qm.model import PLACE_OF, Job, Place, State
+from qm.notify import Notice, notice_of
 from qm.osops import FolderHandle, end_carriers, rename_folder, write_all
 from qm.records import Claim, encode, job_record
 
 FinishEnd = ev.Moved | ev.Unmovable
 _TREE_PATIENCE = 20.0
+
+
+def _tell_nobody(notices: list[Notice]) -> None:
+    """Where nothing is to be told, as in tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Finisher:
     sync: bool
     left: Callable[[str], None]
     """Called with each name that was moved out of QM_qJobs."""
+    tell: Callable[[list[Notice]], None] = _tell_nobody
+    """Called with what is to be told of ended jobs, before the history knows of them."""
 
     def finish(self, actions: Iterable[act.Finish]) -> list[FinishEnd]:
         """Jobs with an exit record, together: a line each in the history, one commit of the
@@ -43,7 +50,7 @@ class Finisher:
         """
         batch = list(actions)
         try:
-            self.history.append([action.job for action in batch])
+            self._record([action.job for action in batch])
             for action in batch:
                 self.index.put(row_of(action.job))
             flush(self.index)
@@ -54,8 +61,14 @@ class Finisher:
     def record_vanished(self, job: Job) -> None:
         """A job whose folder a person took away while it ran: only history and index know."""
         with contextlib.suppress(OSError):
-            self.history.append([job], vanished=True)
+            self._record([job], vanished=True)
         self.index.put(row_of(job, vanished=True))
+
+    def _record(self, jobs: list[Job], *, vanished: bool = False) -> None:
+        """The notices first: once the history knows an end, it is not told again."""
+        new = self.history.unknown(self.history.unknown(jobs), vanished=vanished)
+        self.tell([notice_of(job, self.layout.path(job.place, job.name)) for job in new])
+        self.history.append(jobs, vanished=vanished)
 
     def _move(self, job: Job, first: Place, to: Place, wanted: str | None = None) -> FinishEnd:
         found = self.layout.find(job.identity, job.name, first)
@@ -138,7 +151,7 @@ class Finisher:
         told = True
         if found is not None and not (found[0] is to and self._has_end(found, job)):
             told = self._write_end(self.layout.path(*found), intent, job)
-        self.history.append([job])
+        self._record([job])
         self.index.put(row_of(job))
         flush(self.index)
         moved = self._move(job, intent.place, to, intent.target)

@@ -58,6 +58,16 @@ class Layout:
         return os.path.join(self.own, "trash")
 
     @property
+    def notices(self) -> str:
+        """What is to be told and has not arrived yet."""
+        return os.path.join(self.own, "notices")
+
+    @property
+    def events_file(self) -> str:
+        """What became of notices, one line each."""
+        return os.path.join(self.own, "events.jsonl")
+
+    @property
     def shims(self) -> str:
         """Last on every job's PATH: ``python`` where only ``python3`` is installed."""
         return os.path.join(self.own, "bin")
@@ -74,7 +84,7 @@ class Layout:
         """Make what is missing."""
         for place in Place:
             os.makedirs(self.place(place), exist_ok=True)
-        for path in (self.own, self.intents, self.requests, self.trash, self.shims):
+        for path in (self.own, self.intents, self.requests, self.trash, self.notices, self.shims):
             os.makedirs(path, exist_ok=True)
 
     def sweep(self) -> None:
