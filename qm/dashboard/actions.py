@@ -55,10 +55,10 @@ RELEASE = Action(
 )
 RERUN = Action(
     "rerun",
-    "Run again",
+    "Rerun",
     END_STATES,
     "jobs that have ended",
-    "Queued again",
+    "Queued again:",
     "It goes back into the queue; the records and the log of this attempt are kept.",
 )
 SUSPEND = Action(

@@ -64,7 +64,7 @@ class Board(Screen[None]):
         Binding("h", "ask('hold')", "Hold"),
         Binding("r", "ask('release')", "Release"),
         Binding("s", "ask('suspend')", "Suspend"),
-        Binding("R", "ask('rerun')", "Run again"),
+        Binding("R", "ask('rerun')", "Rerun"),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("f", "follow", "Follow", show=False),
         Binding("question_mark", "app.help", "Help", key_display="?"),

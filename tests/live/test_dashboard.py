@@ -74,6 +74,34 @@ def test_a_waiting_job_is_held_released_and_cancelled(queue: Queue) -> None:
     assert queue.where("next") == "QM_lost+found"
 
 
+def test_a_job_is_suspended_resumed_and_run_again_after_its_end(queue: Queue) -> None:
+    queue.drop("work", "sleep 60")
+    queue.wait_running("work")
+
+    async def steps(terminal: Terminal) -> None:
+        await terminal.select("work")
+        await terminal.press("s")
+        await terminal.sees("Suspend job 1 (work)?")
+        await terminal.press("y")
+        await terminal.told("Suspended job 1 (work)")
+        await terminal.sees("1 P work")
+        await terminal.press("s")
+        await terminal.sees("Resume job 1 (work)?")
+        await terminal.press("y")
+        await terminal.told("Resumed job 1 (work)")
+        await terminal.sees("1 R work")
+        await terminal.press("k", "y")
+        await terminal.sees("RECENT 1", "KILLED")
+        await terminal.press("R")
+        await terminal.sees("Rerun job 1 (work)?")
+        await terminal.press("y")
+        await terminal.told("Queued again: job 1 (work)")
+        await terminal.sees("RUNNING 1", "RECENT 0")
+        assert terminal.selected == "work"
+
+    sit_at(dashboard_on(queue), steps)
+
+
 def test_when_the_manager_dies_it_is_said_in_red_and_a_job_can_still_be_killed(
     queue: Queue,
 ) -> None:

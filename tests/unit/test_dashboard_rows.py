@@ -260,7 +260,7 @@ def test_a_refusal_says_what_the_action_is_for() -> None:
         (KILL, {"state": "CANCELLED"}, "Cancelled job 7 (job7)", True),
         (KILL, {"state": "FINISHED"}, "Job 7 (job7) had ended already: FINISHED", False),
         (HOLD, {}, "Held job 7 (job7)", True),
-        (RERUN, {"state": "QUEUED"}, "Queued again job 7 (job7)", True),
+        (RERUN, {"state": "QUEUED"}, "Queued again: job 7 (job7)", True),
     ],
 )
 def test_an_answer_is_told_as_what_has_happened(
