@@ -147,7 +147,8 @@ def why(session: Session, job: str, as_json: bool) -> None:
 
     entry = find(session.layout, job)
     if as_json:
-        print_json({name: getattr(entry, name) for name in ("id", "name", "state", "reason")})
+        names = ("id", "name", "state", "reason", "expected_start")
+        print_json({name: getattr(entry, name) for name in names})
     else:
         say(why_sentence(entry, time.time()))
 

@@ -24,7 +24,8 @@ def why_sentence(entry: Entry, now: float) -> str:
         reason = f": {shown(entry.reason)}" if entry.reason else ""
         return f"{who} is {entry.state}, since {_local(entry.ended)}{reason}"
     reason = shown(entry.reason) if entry.reason else "it is just being looked at"
-    return f"{who} is {entry.state}: {reason}"
+    start = f"; expected to start at {_local(entry.expected_start)}" if entry.expected_start else ""
+    return f"{who} is {entry.state}: {reason}{start}"
 
 
 def _local(moment: str) -> str:
