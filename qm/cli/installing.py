@@ -69,8 +69,10 @@ def install(session: Session, name: str, only_print: bool, system: str | None) -
     running = _is_running(session)
     carry_out(found.install(start=not running))
     say(f"Installed the {found.kind} {found.where}")
-    if running:
+    if running and found.start():
         say("QM runs already, and goes on as it is: `qm restart` hands it over to the service.")
+    elif running:
+        say("QM runs already, and goes on as it is.")
     else:
         say(f"It starts QM on {session.layout.root}; `qm status` tells how it is.")
     advice = found.advice()
