@@ -44,7 +44,7 @@ def print_list(layout: Layout, view: View, wish: Wish, *, as_json: bool) -> int:
         heads = [COLUMNS[name].head for name in names]
         print_table(heads, table_rows(view.entries, now, names, progress))
         _say_more(view, recent=wish.recent)
-    return _tell_missing(wish.query, view.entries)
+    return tell_missing(wish.query, view.entries)
 
 
 def _say_more(view: View, *, recent: bool) -> None:
@@ -55,8 +55,8 @@ def _say_more(view: View, *, recent: bool) -> None:
         say(f"… and {view.more_ended:,} more ended{when} (qm list --all)")
 
 
-def _tell_missing(query: Query, entries: Sequence[Entry]) -> int:
-    """Tell which of the jobs that were named are not there."""
+def tell_missing(query: Query, entries: Sequence[Entry]) -> int:
+    """Tell which of the jobs that were named are not there; returns the exit code."""
     from qm.names import shown
 
     if query.states or query.owners or query.names or query.until or query.limit is not None:

@@ -1,14 +1,15 @@
-"""The commands that look: list, show, why, logs."""
+"""The commands that look: list, show, why, logs, qstat."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from qm.cli.output import print_json, print_pairs, say, tell
+from qm.cli.output import print_json, print_pairs, print_table, say, tell
 from qm.cli.session import Session
 from qm.cli.span import moment_option
 
@@ -200,3 +201,58 @@ def logs(
             raise click.BadParameter(f"{tail!r} is not a number of lines", param_hint="--tail")
         following, lines = True, int(tail)
     return show_log(session.layout, job, LogWish(following, lines, attempt, stream))
+
+
+@click.command()
+@click.argument("jobs", metavar="[JOB]...", nargs=-1)
+@click.option("-u", "users", metavar="USER,...", help="Jobs of these users.")
+@click.option("-f", "full", is_flag=True, help="All that is known of each job.")
+@click.option("-x", "--all", "ended", is_flag=True, help="Also what ended within 24 hours.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list, as of `qm list`.")
+@click.pass_obj
+def qstat(
+    session: Session,
+    /,
+    jobs: Sequence[str],
+    users: str | None,
+    full: bool,
+    ended: bool,
+    as_json: bool,
+) -> int:
+    """List jobs in the columns of PBS.
+
+    What waits and runs, or each JOB. Letters as in PBS: T arrives, Q queued, W waits
+    for its time, H held, R running, S suspended, C over. `qm list` tells more.
+    """
+    from qm.cli import listing
+    from qm.cli.pbs import HEADS, rows_of
+    from qm.cli.wishing import owners_of
+    from qm.times import utc_text
+    from qm.view import Query, load, target_of
+    from qm.view.entries import plain
+
+    query = Query(
+        targets=tuple(plain(target_of(job)) for job in jobs),
+        owners=owners_of([name for name in (users or "").split(",") if name]),
+    )
+    now = time.time()
+    since = None if jobs else utc_text(now - (listing.RECENT if ended else 0))
+    view = load(session.layout, since, query)
+    if as_json:
+        print_json([entry.as_json() for entry in view.entries])
+    elif full:
+        _print_all(session, view)
+    elif view.entries:
+        print_table(HEADS, rows_of(view.entries, now))
+    if not view.manager_runs and not as_json:
+        _tell_not_running(session)
+    return listing.tell_missing(query, view.entries)
+
+
+def _print_all(session: Session, view: View) -> None:
+    from qm.cli.details import detail_pairs, details
+
+    for number, entry in enumerate(view.entries):
+        if number:
+            say("")
+        print_pairs(detail_pairs(details(session.layout, entry), entry))
