@@ -8,6 +8,7 @@ from qm.cli.commands import LazyGroup
 
 TASKS = {
     "submit": "qm.cli.submitting:submit",
+    "queue": "qm.cli.looking:qstat",
     "list": "qm.cli.looking:list_jobs",
     "kill": "qm.cli.acting:kill",
     "logs": "qm.cli.looking:logs",
