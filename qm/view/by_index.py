@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from qm.folders.layout import Layout
 from qm.index import ArrivalRow, IndexReader, Row
-from qm.model import ACTIVE_STATES, Reason, State
+from qm.model import ACTIVE_STATES, WAITING_STATES, Reason
 from qm.planner import Capacity
 from qm.view.entries import (
     Entry,
@@ -68,7 +68,8 @@ def view_by_index(
     entries = [entry_of(row, layout, reasons.get(row.id)) for row in rows]
     arrivals = _arrivals(index, layout, query)
     if query.brief is not None:
-        left = max(0, query.brief - sum(row.state == State.QUEUED for row in rows))
+        waiting = sum(row.state in WAITING_STATES for row in rows)
+        left = max(0, query.brief - waiting)
         more_waiting += max(0, len(arrivals) - left)
         del arrivals[left:]
     return View(arrange([*entries, *arrivals], query, now), True, more_waiting, more_ended)
