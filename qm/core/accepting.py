@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qm.core import actions as act
+from qm.core.arrivals import Arrival
 from qm.core.dependencies import bound, cycle
 from qm.core.setting import with_changes
 from qm.core.settings import Now
-from qm.core.state import Arrival, CoreState, Ending, changed
+from qm.core.state import CoreState, Ending, changed
 from qm.drops import Ready, Refuse
 from qm.errors import InfoError
 from qm.inspection import Inspection
@@ -88,6 +89,7 @@ def accept(
         options=options,
         info_file=info.file,
         notes=(*info.warnings, *warnings),
+        state=State.QUEUED,
         reason=None,
     )
     job = bound(state, job)
@@ -95,7 +97,7 @@ def accept(
     if ring is not None:
         state.next_id -= known is None
         return reject(state, arrival, seen, _goes_round(ring), now)
-    arrival.job = job
+    state.arrivals.assign(arrival, job)
     state.accepting[job.id] = arrival.name
     if arrival.recorded:
         return [act.Accept(job, fresh, hold)]
@@ -143,7 +145,7 @@ def reject(
         job = _new_job(state, arrival, seen, JobOptions(script=""), "")
         actions.append(act.SaveState(state.next_id))
     job = changed(replace(job, name=arrival.name), State.REJECTED, reason)
-    arrival.job = job
+    state.arrivals.assign(arrival, job)
     outcome = Outcome(ended=utc_text(now.wall), reason=reason)
     log = f"Job refused by QM at: {local_text(now.wall)}\n{shown(reason.text)}\n"
     close = act.Close(

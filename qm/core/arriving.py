@@ -8,17 +8,19 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.accepting import accept, is_sealed, reject
 from qm.core.answers import end_known, end_refused, submission_known
+from qm.core.arrivals import Arrival
 from qm.core.braking import held_by_brake, on_release
 from qm.core.closing import cancel
 from qm.core.depending import on_arrival, on_end, on_taken_away
 from qm.core.queueing import enqueue, settle
 from qm.core.setting import is_set, not_set
 from qm.core.settings import Now
-from qm.core.state import STARTING, Arrival, CoreState, changed
+from qm.core.state import STARTING, CoreState, changed
 from qm.drops import Refuse, Settling, Wait, judge
 from qm.inspection import Inspection, Kind
 from qm.jobdir import Records
 from qm.model import Job, Place, Reason, State
+from qm.names import shown
 from qm.times import utc_text
 
 _STUCK_RETRY = 60.0
@@ -233,14 +235,16 @@ def adopt(state: CoreState, records: Records, now: Now) -> list[act.Action]:
         return []  # A person moved it while it runs: its end finds it.
     if job.id in state.jobs:
         return [act.Show(state.rename_waiting(job.id, job.name))]
-    settling = state.arrivals.get(state.accepting.pop(job.id, ""))
+    actions: list[act.Action] = []
+    settling = state.arrivals.of_job(job.id)
     if settling is not None:
-        # Renamed while its record was written again.
+        # Renamed while it was looked at, or while its record was written again.
+        state.accepting.pop(job.id, None)
         del state.arrivals[settling.name]
+        actions += not_set(state, job.id, f"{shown(settling.name)} was renamed; try again")
     if records.claim is not None and records.claim.claimed:
         state.probing.add(job.id)
-        return [act.Probe(job, Place.WAITING)]
-    actions: list[act.Action] = []
+        return [*actions, act.Probe(job, Place.WAITING)]
     if not records.is_ours:
         job = replace(job, identity=records.identity)
         actions.append(act.Accept(job, fresh=False, hold=records.hold))
@@ -280,7 +284,8 @@ def on_accepted(state: CoreState, event: ev.Accepted, now: Now) -> list[act.Acti
     name = state.accepting.pop(event.id, None)
     if name is None:
         return []
-    arrival = state.arrivals.pop(name)
+    arrival = state.arrivals[name]
+    del state.arrivals[name]
     job = arrival.job
     assert job is not None
     if job.id in state.asked:
@@ -320,9 +325,10 @@ def refused(state: CoreState, job: Job, now: Now) -> list[act.Action]:
     told += not_set(state, job.id, f"job {job.id} was refused: {job.reason}")
     told += on_end(state, job, now)
     name = state.accepting.pop(job.id, None)
-    arrival = None if name is None else state.arrivals.pop(name, None)
+    arrival = None if name is None else state.arrivals.get(name)
     if arrival is None:
         return told
+    del state.arrivals[arrival.name]
     return [act.HideArrival(arrival.name), *_look_for_another(state, arrival, now), *told]
 
 

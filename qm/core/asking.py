@@ -12,7 +12,7 @@ from qm.core.arriving import mark_job, vacate
 from qm.core.closing import cancel
 from qm.core.pausing import ask_pause
 from qm.core.queueing import enqueue
-from qm.core.setting import ask_set
+from qm.core.setting import ask_set, not_set
 from qm.core.settings import Now
 from qm.core.state import CoreState, Run
 from qm.core.steering import on_drain, on_limit, on_stop
@@ -49,7 +49,7 @@ def find(state: CoreState, target: str) -> int | None:
     if target.isascii() and target.isdigit():
         job_id = int(target)
         known = (state.jobs, state.runs, state.ending, state.requeueing, state.accepting)
-        if any(job_id in jobs for jobs in known) or _recorded_arrival(state, job_id):
+        if any(job_id in jobs for jobs in known) or state.arrivals.recorded_job(job_id):
             return job_id
     if target in state.by_name:
         return state.by_name[target]
@@ -59,13 +59,6 @@ def find(state: CoreState, target: str) -> int | None:
     named = [run.job.id for run in state.runs.values() if run.job.name == target]
     named += [e.action.job.id for e in state.ending.values() if e.action.job.name == target]
     return max(named, default=None)
-
-
-def _recorded_arrival(state: CoreState, job_id: int) -> bool:
-    return any(
-        arrival.recorded and arrival.job is not None and arrival.job.id == job_id
-        for arrival in state.arrivals.values()
-    )
 
 
 def _unknown(state: CoreState, event: ev.Asked) -> list[act.Action]:
@@ -93,15 +86,19 @@ def _kill(state: CoreState, event: ev.Asked, job_id: int, now: Now) -> list[act.
         job = state.jobs[job_id]
         state.drop_waiting(job_id)
         return cancel(state, job, Place.WAITING, gone, now)
-    for name, arrival in list(state.arrivals.items()):
-        job_again = arrival.job
-        if arrival.recorded and job_again is not None and job_again.id == job_id:
-            if not arrival.busy:
-                del state.arrivals[name]
-                return cancel(state, job_again, Place.WAITING, gone, now)
-            _withdraw(state, job_id, event.request)
-            return [_no(event, f"{shown(name)} is being looked at just now; try again")]
-    return []  # It is on its way to its end, or back into the queue: then it is answered.
+    arrival, job_again = state.arrivals.of_job(job_id), state.arrivals.recorded_job(job_id)
+    if arrival is None or job_again is None:
+        return []  # It is on its way to its end, or back into the queue: then it is answered.
+    if arrival.busy:
+        _withdraw(state, job_id, event.request)
+        return [_no(event, _looked_at(arrival.name))]
+    del state.arrivals[arrival.name]
+    told = not_set(state, job_id, f"job {job_id} was cancelled")
+    return [*told, *cancel(state, job_again, Place.WAITING, gone, now)]
+
+
+def _looked_at(name: str) -> str:
+    return f"{shown(name)} is being looked at just now; try again"
 
 
 def _withdraw(state: CoreState, job_id: int, request: str) -> None:
@@ -121,6 +118,8 @@ def _stop(state: CoreState, run: Run, reason: Reason, event: ev.Asked) -> list[a
 
 def _set_hold(state: CoreState, event: ev.Asked, job_id: int) -> list[act.Action]:
     job = state.jobs.get(job_id)
+    if job is None and state.arrivals.recorded_job(job_id) is not None:
+        return [_no(event, _looked_at(event.targets[0]))]
     if job is None:
         hint = f"`qm suspend {job_id}` lets a running job stand still."
         error = f"job {job_id} does not wait: only a waiting job is held or released"
@@ -148,6 +147,13 @@ def on_held(state: CoreState, event: ev.Held, now: Now) -> list[act.Action]:
             actions = vacate(state, run.before.name, now)
             actions += enqueue(state, run.before, None, now)
     job = state.jobs.get(event.id)
+    if job is None and event.request is not None:
+        settling = state.arrivals.recorded_job(event.id)
+        if settling is not None:
+            # It is looked at again, and that look finds the mark.
+            held = State.QUEUED if event.reason is None else State.HELD
+            data = {"id": settling.id, "name": settling.name, "state": str(held)}
+            return [*actions, act.Answer(event.request, True, data)]
     if job is None:
         answer = "the job does not wait any more"
         refusal = act.Answer(event.request or "", False, {"error": answer})

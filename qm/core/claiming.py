@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.core.arrivals import Arrival
 from qm.core.arriving import look, vacate, wait
 from qm.core.closing import cancel
 from qm.core.depending import on_change
 from qm.core.queueing import enqueue
 from qm.core.requeueing import requeue
 from qm.core.settings import Now
-from qm.core.state import Arrival, CoreState, Run, changed, needs_of
+from qm.core.state import CoreState, Run, changed, needs_of
 from qm.core.steering import nothing_starts, show_obstacle
 from qm.drops import Settling
 from qm.model import Job, Place, Reason, State

@@ -61,10 +61,7 @@ def open_job(state: CoreState, job_id: int) -> Job | None:
     if job_id in state.accepting:
         name = state.accepting[job_id]
         return state.arrivals[name].job if name in state.arrivals else None
-    for arrival in state.arrivals.values():
-        if arrival.recorded and arrival.job is not None and arrival.job.id == job_id:
-            return arrival.job
-    return None
+    return state.arrivals.recorded_job(job_id)
 
 
 def failed(state: CoreState, job: Job) -> Reason | None:

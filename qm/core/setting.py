@@ -8,9 +8,10 @@ from typing import Any
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.core.arrivals import Arrival
 from qm.core.dependencies import bound, cycle
 from qm.core.settings import Now
-from qm.core.state import Arrival, CoreState, Setting
+from qm.core.state import CoreState, Setting
 from qm.drops import Settling
 from qm.errors import InfoError
 from qm.jobinfo.changes import apply_changes, normalised
@@ -22,6 +23,9 @@ _ELSEWHERE = {"hold": "`qm hold` and `qm release` do that."}
 def ask_set(state: CoreState, event: ev.Asked, job_id: int, now: Now) -> list[act.Action]:
     """Check the changes, and have the job accepted again with them."""
     job = state.jobs.get(job_id)
+    if job is None and state.arrivals.recorded_job(job_id) is not None:
+        error = f"job {job_id} is being looked at just now; try again"
+        return [act.Answer(event.request, False, {"error": error})]
     if job is None:
         error = f"job {job_id} does not wait: only the options of a waiting job are changed"
         return [act.Answer(event.request, False, {"error": error})]

@@ -8,36 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qm.core import actions as act
+from qm.core.arrivals import Arrival, Arrivals
 from qm.core.dependents import Dependents
 from qm.core.pool import Pool
 from qm.core.settings import Settings
-from qm.drops import Settling
 from qm.model import TRANSITIONS, Job, Place, Reason, State, Steering
 from qm.planner import Capacity, Needs, Planner, Running
 from qm.times import known_seconds
 
 STARTING = Reason("Starting", "QM has just started and still looks at what is there")
-
-
-@dataclass(slots=True)
-class Arrival:
-    """An entry of QM_qJobs that is no waiting job: it settles, or is settled again."""
-
-    name: str
-    order: int
-    """Order of arrival."""
-    since: str
-    settling: Settling
-    job: Job | None = None
-    """The job that it is, or that its id is kept for."""
-    recorded: bool = False
-    """It was accepted before, and edited since."""
-    busy: bool = False
-    """A look, an acceptance or a refusal is under way."""
-    again: bool = False
-    """Something happened meanwhile: look once more."""
-    due: float = 0.0
-    reason: Reason | None = None
 
 
 @dataclass(slots=True)
@@ -117,7 +96,7 @@ class CoreState:
     new_token: Callable[[], str]
     next_id: int = 1
     last_order: int = 0
-    arrivals: dict[str, Arrival] = field(default_factory=dict)
+    arrivals: Arrivals = field(default_factory=Arrivals)
     accepting: dict[int, str] = field(default_factory=dict)
     """Names of arrivals whose first record is being written, or that are being refused."""
     jobs: dict[int, Job] = field(default_factory=dict)

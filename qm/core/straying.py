@@ -16,7 +16,7 @@ def on_strayed(state: CoreState, event: ev.Strayed, now: Now) -> list[act.Action
         return [act.Inspect(state.jobs[job.id].name, known=True)]
     if any(job.id in known for known in (state.runs, state.ending, state.requeueing)):
         return []  # It is found by its identity when it matters.
-    if any(a.job is not None and a.job.id == job.id for a in state.arrivals.values()):
+    if state.arrivals.of_job(job.id) is not None:
         return []
     state.probing.add(job.id)
     return [act.Probe(job, event.place)]

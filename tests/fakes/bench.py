@@ -14,9 +14,10 @@ from qm.drops import Rules
 from qm.identity import Identity
 from qm.inspection import Inspection, Kind, Usable
 from qm.jobdir import Records, StartRecord
-from qm.model import Job, JobInfo, JobOptions, Outcome, Place, Reason, State
+from qm.model import Job, JobInfo, JobOptions, Outcome, Place, Reason, State, Steering
 from qm.planner import Capacity
 from qm.records import Claim
+from qm.times import utc_text
 from tests.fakes.jobs import FS_NOW, SECOND, a_look, a_scan
 
 BOOT, HOST = "this boot", "this host"
@@ -77,6 +78,8 @@ def check(state: CoreState) -> None:
     assert state.by_name == {job.name: job.id for job in state.jobs.values()}
     assert all(state.arrivals[name].busy for name in state.accepting.values())
     assert all(arrival.name == name for name, arrival in state.arrivals.items())
+    of_jobs = {a.job.id for a in state.arrivals.values() if a.job is not None}
+    assert all(state.arrivals.of_job(job_id) is not None for job_id in of_jobs)
     assert all(job_id < state.next_id for job_id in ids)
 
 
@@ -88,6 +91,9 @@ class Bench:
     blocking: bool = False
     adopt: bool = False
     starting: bool = False
+    more: dict[str, Any] = field(default_factory=dict)
+    """Further settings, by name."""
+    steering: Steering = field(default_factory=Steering)
     mono: float = 1000.0
     wall: float = 1_767_225_600.0
     core: Core = field(init=False)
@@ -95,13 +101,18 @@ class Bench:
     def __post_init__(self) -> None:
         tokens = (f"token{number}" for number in count(1))
         settings = Settings(
-            Capacity(self.processors, blocking=self.blocking),
+            Capacity(
+                self.processors,
+                blocking=self.blocking,
+                gpus=len(self.more.get("gpus", ())),
+            ),
             boot=BOOT,
             host=HOST,
             rules=Rules(),
             adopt_records=self.adopt,
+            **self.more,
         )
-        self.core = Core(settings, lambda: next(tokens))
+        self.core = Core(settings, lambda: next(tokens), steering=self.steering)
         if not self.starting:
             self.tell(ev.Found())
 
@@ -185,8 +196,29 @@ class Bench:
     ) -> list[act.Action]:
         return self.tell(ev.Probed(records.job or job, place, records, locked))
 
-    def ask(self, verb: str, *targets: str, request: str = "r1") -> list[act.Action]:
-        return self.tell(ev.Asked(request, verb, targets, "anna"))
+    def ask(self, verb: str, *targets: str, request: str = "r1", **data: Any) -> list[act.Action]:
+        return self.tell(ev.Asked(request, verb, targets, "anna", data=data))
+
+    def fail(self, job: Job, **outcome: Any) -> list[act.Action]:
+        """The attempt ends with code 1."""
+        assert job.token is not None
+        return self.tell(ev.Ended(job.id, job.token, an_outcome(**{"exit_code": 1, **outcome})))
+
+    def run_next(self) -> Job:
+        """The one job that is to start next, running."""
+        claim = self.claim()
+        self.tell(ev.Claimed(claim.job, "true", None))
+        job = self.state.runs[claim.job.id].job
+        assert job.token is not None
+        self.tell(ev.Started(job.id, job.token, utc_text(self.wall)))
+        return self.state.runs[claim.job.id].job
+
+    def adopt_waiting(self, job: Job, **records: Any) -> list[act.Action]:
+        """A folder whose records say that it is this job, that waits, is seen and looked at."""
+        self.tell(ev.Appeared(job.name))
+        on_disk = replace(job, state=State.QUEUED, reason=None, started=None, outcome=None)
+        found = records_of(on_disk, **records)
+        return self.look(job.name, identity=job.identity, records=found, found=usable())
 
     def hold(self, job: Job, reason: Reason | None, request: str | None = None) -> list[act.Action]:
         return self.tell(ev.Held(job.id, reason, request))
