@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -100,8 +98,8 @@ class Background:
             self.wait_gone(*self.pids)
         except AssertionError:
             for pid in self.pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    psutil.Process(pid).kill()
             raise AssertionError(
                 f"QM outlived its stop: {said.stderr}; {self.log_text()}"
             ) from None

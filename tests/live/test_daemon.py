@@ -46,8 +46,9 @@ def test_start_puts_qm_into_the_background_and_says_where_it_is(qm: Background) 
     assert found is not None and found[3] == f"http://localhost:{qm.port}/" and answers(qm.port)
     assert found[4] == str(qm.log) and f"QM serves {qm.folder}" in qm.log_text()
     manager = psutil.Process(pid)
-    assert manager.terminal() is None and manager.cwd() == os.path.abspath(os.sep)
-    assert os.getsid(pid) == pid
+    assert manager.cwd() == os.path.abspath(os.sep)
+    if sys.platform != "win32":
+        assert os.getsid(pid) == pid and manager.terminal() is None
     qm.queue.drop("a", "echo hello")
     qm.queue.wait_done("a")
 
@@ -81,7 +82,7 @@ def test_a_manager_that_was_killed_is_replaced_at_once(qm: Background) -> None:
     first = qm.start()
     qm.queue.drop("a", sleeps())
     began = running_since(qm, "a")
-    os.kill(first, signal.SIGKILL)
+    psutil.Process(first).kill()
     second = qm.start()
     assert second != first and running_since(qm, "a") == began
     assert qm.run("kill", "a").returncode == 0
