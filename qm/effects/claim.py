@@ -154,7 +154,8 @@ class Claimer:
             if back != job.name:
                 return ev.Changed(job.id, back)
             return _unclaimable(job, error)
-        command, note = command_of(target, job.options.script)
+        runs_in = os.path.join(target, job.options.cwd or "")
+        command, note = command_of(runs_in, job.options.script)
         return ev.Claimed(job, command, note)
 
     def _back(self, target: str, name: str) -> str:

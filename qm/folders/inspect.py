@@ -12,7 +12,7 @@ from qm.errors import InfoError
 from qm.folders.layout import Layout
 from qm.identity import Identity
 from qm.inspection import Inspection, Kind, Usable
-from qm.jobdir import records_of
+from qm.jobdir import Records, records_of
 from qm.jobinfo.command import script_files, with_interpreter
 from qm.jobinfo.find import choose, missing
 from qm.jobinfo.limits import Limits
@@ -62,16 +62,17 @@ class Inspector:
         if known and records.is_ours and not records.ended:
             return Inspection(name, Kind.FOLDER, records.identity, owner, records)
         scan = scan_open(folder, self.clock, look_for_writers=True)
-        found, none_found = self.find_info(folder, scan.names)
+        found, none_found = self.find_info(folder, scan.names, _cwd_set_beside(records))
         return Inspection(
             name, Kind.FOLDER, records.identity, owner, records, scan, found, none_found
         )
 
     def find_info(
-        self, folder: FolderHandle, names: tuple[str, ...]
+        self, folder: FolderHandle, names: tuple[str, ...], cwd: str | None = None
     ) -> tuple[Usable | InfoError | None, tuple[str, str]]:
         """Read the preferred info file of a folder whose top holds ``names``.
 
+        ``cwd`` is where the job runs if a person has set that beside the file.
         Returns what it says, or what is wrong with it; where there is none,
         None, and what to say of that: a message and a hint.
         """
@@ -91,8 +92,19 @@ class Inspector:
         except InfoError as error:
             return error, ("", "")
         scripts = script_files(info.options.script)
-        lacking = tuple(script for script in scripts if not _is_there(folder.path, script))
+        runs_in = os.path.join(folder.path, cwd or info.options.cwd or "")
+        lacking = tuple(script for script in scripts if not _is_there(runs_in, script))
         return Usable(info, lacking), ("", "")
+
+
+def _cwd_set_beside(records: Records) -> str | None:
+    """Where the job runs by ``qm set`` or an option of ``qm submit``."""
+    changes = dict(records.job.changes) if records.job is not None else {}
+    if not changes and records.submit is not None:
+        given = records.submit.get("changes")
+        changes = given if isinstance(given, dict) else {}
+    cwd = changes.get("cwd")
+    return cwd if isinstance(cwd, str) else None
 
 
 def _is_there(path: str, script: str) -> bool:
