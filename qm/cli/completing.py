@@ -16,7 +16,9 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.option("--words", is_flag=True, hidden=True, help="For the scripts: answer one request.")
 @click.pass_obj
 def completion(session: Session, /, shell: str, words: bool) -> None:
-    """Print what makes SHELL complete commands, options, jobs and states.
+    """Print what makes your shell complete commands.
+
+    Options, jobs and states are completed as well.
 
     \b
     bash: echo 'eval "$(qm completion bash)"' >> ~/.bashrc

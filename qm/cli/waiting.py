@@ -62,10 +62,11 @@ def wait(
     timeout: float | None,
     as_json: bool,
 ) -> int:
-    """Wait until JOBs have ended; without JOB, all that are open now.
+    """Wait until jobs have ended.
 
-    JOB is an id or a name, also of a folder that is still arriving. A job that is
-    tried again is not over. A terminal shows a bar meanwhile.
+    Without JOB: all that are open now. JOB is an id or a name, also of a folder that
+    is still arriving. A job that is tried again is not over. A terminal shows a bar
+    meanwhile.
 
     Exit code 0: all were FINISHED (with --any: the first one was); 1: one was not;
     124: the time is over; 3: no QM runs, and what is left cannot start. Running
