@@ -21,6 +21,9 @@ qm --version: the same command line that only starts Python and says its version
 the submissions. Without the start: submit to start less the `qm --version` of the same turn.
 
 submit returns: until `qm submit` has ended; it says the job's id when the manager has accepted.
+
+Many at once: one `qm submit --hold` with a small folder for each job, from its start to its end,
+with a manager that accepts them meanwhile; the same with no manager: staged, synced and committed.
 """
 
 
@@ -45,7 +48,26 @@ def measure(plan: Plan) -> Section:
     )
     rows = tuple(_row(one) for one in series)
     heads = ("", "median ms", "p95 ms", "max ms", "min ms")
-    return Section("submit", DEFINITION, (Table(f"{count} submissions", heads, rows),), series)
+    single = Table(f"{count} submissions", heads, rows)
+    many = _many(plan)
+    lines = tuple((one.name, one.spread(), shown(plan.jobs / one.median)) for one in many)
+    bulk = Table(f"{plan.jobs} folders with one command", ("", "seconds", "folders/s"), lines)
+    return Section("submit", DEFINITION, (single, bulk), (*series, *many))
+
+
+def _many(plan: Plan) -> tuple[Series, ...]:
+    """Seconds to submit many folders with one command, round by round."""
+    taken: dict[str, list[float]] = {"many at once": [], "many, no manager": []}
+    for number in range(plan.repeat):
+        for name, seconds in taken.items():
+            folder = plan.where / f"{name.replace(' ', '-')}-{number}"
+            with queue_in(folder, plan.slots) as queue:
+                folders = queue.stage("many", plan.jobs, "true")
+                if name == "many at once":
+                    queue.start()
+                seconds.append(queue.run("submit", "--hold", *map(str, folders)))
+                queue.stop()
+    return tuple(Series(name, "s", tuple(seconds)) for name, seconds in taken.items())
 
 
 def _row(one: Series) -> tuple[str, ...]:

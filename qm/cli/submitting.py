@@ -59,14 +59,14 @@ def submit(
 
     A folder or a script is copied, and runs in its copy. A command, and a script
     from standard input, runs in the folder that you are in; its log lies in its
-    job folder. Relative paths of --cwd, --stdout and --stderr begin where it runs.
-    Scripts get your environment, without what looks like a secret. Options win
-    over the info file.
+    job folder. Relative paths of --cwd, --stdout and --stderr begin in the copy, or
+    in the folder that you are in. Jobs get your environment, without what looks
+    like a secret. Options win over the info file.
 
     --each makes one job for each row of a table: {column} becomes the row's value
-    in the command, in options, in the info file, in files named *.in or *.tmpl,
-    and in those that match --fill; the environment has QM_ROW, and QM_SWEEP_LR for
-    a column lr.
+    in the command (as one word, quoted where needed), in options, in the info
+    file, in files named *.in or *.tmpl, and in those that match --fill; the
+    environment has QM_ROW, and QM_SWEEP_LR for a column lr.
     """
     from datetime import UTC, datetime
 

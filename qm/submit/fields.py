@@ -118,7 +118,7 @@ def _on_one_line(column: str, value: str) -> str:
 
 def _plain(column: str, value: str) -> str:
     if not is_plain(value):
-        raise _needs_quotes(column, value, "in a program only a plain word does no harm")
+        raise _needs_quotes(column, value, "here only a plain word does no harm")
     return value
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +277,56 @@ def test_an_interrupt_waits_for_what_must_not_be_cut() -> None:
     assert steps == ["whole"]
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
+
+
+def test_the_manager_is_asked_in_batches_while_more_is_submitted(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+
+    def answer(layout: Any, verb: str, tokens: tuple[str, ...], timeout: float) -> dict[str, Any]:
+        first = sum(batches) + 1
+        batches.append(len(tokens))
+        jobs = [name for name in waiting(command) if not name.startswith(".")]
+        names = {submission(command, name)["token"]: name for name in jobs}
+        return {
+            "submissions": {
+                token: {"id": first + n, "name": names[token], "state": "QUEUED", "reason": None}
+                for n, token in enumerate(tokens)
+            }
+        }
+
+    monkeypatch.setattr("qm.cli.batch._LONGEST", 1e9)
+    monkeypatch.setattr("qm.cli.reception.ask", answer)
+    monkeypatch.setattr("qm.cli.reception._BATCH_TIME", 1e9)
+    for number in range(230):
+        job(tmp_path / f"j{number:03}")
+    said = command("submit", "j*")
+    assert said.out == "".join(f"Submitted job {n + 1} (j{n:03})\n" for n in range(230))
+    assert batches == [100, 100, 30]
+
+
+def test_an_interrupted_wait_for_answers_is_short(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qm.cli.reception import Reception
+    from qm.submit import Submission
+
+    release = threading.Event()
+
+    def silent(*_: Any, **__: Any) -> dict[str, Any]:
+        release.wait(30)
+        return {"submissions": {}}
+
+    monkeypatch.setattr("qm.cli.reception.ask", silent)
+    monkeypatch.setattr("qm.cli.reception._AFTER_INTERRUPT", 0.05)
+    reception = Reception(command.layout)
+    reception.add(Submission("token", "a"))
+    try:
+        assert list(reception.rest(interrupted=True)) == []
+    finally:
+        release.set()
+    thread = reception._thread
+    assert thread is not None
+    thread.join(10)
+    assert not thread.is_alive()

@@ -134,7 +134,7 @@ def test_markup_in_a_value_is_text() -> None:
 
 @pytest.mark.parametrize("value", ["a b", "x()", "'", "a\nb"])
 def test_code_takes_plain_words_only(value: str) -> None:
-    with pytest.raises(Unfilled, match="does no harm") as unfilled:
+    with pytest.raises(Unfilled, match="only a plain word") as unfilled:
         fields.fill_code("lr = {v}", {"v": value})
     assert unfilled.value.hint.endswith("QM_SWEEP_V")
     assert fields.fill_code("lr = {v}", {"v": "-1e-3"}) == "lr = -1e-3"
