@@ -127,7 +127,9 @@ def _within(value: N, at_least: N, at_most: N | None = None) -> N:
 
 def looks_like_address(text: str) -> bool:
     """True for one mail address, ``name@host``, without a name in front of it."""
-    return len(text) <= 254 and text.isprintable() and _ADDRESS.fullmatch(text) is not None
+    # "=?" begins an encoded word, which may hold line ends and more: it has no place in a head.
+    usable = len(text) <= 254 and text.isprintable() and "=?" not in text
+    return usable and _ADDRESS.fullmatch(text) is not None
 
 
 def addresses_in(text: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from qm.notify.message import one_line
 from qm.osops import FolderHandle, write_all
 from qm.times import utc_text
 
@@ -32,14 +33,15 @@ class Journal:
 
     def add(self, kind: str, job: int, ok: bool, detail: str) -> None:
         """Write a line, and say it in QM's log. A full disk loses the line, no more."""
+        said = one_line(detail)[:_LONGEST]
         level = logging.INFO if ok else logging.WARNING
-        log.log(level, "%s for job %d: %s", kind, job, detail)
+        log.log(level, "%s for job %d: %s", kind, job, said)
         line = {
             "time": utc_text(self._clock()),
             "kind": kind,
             "job": job,
             "ok": ok,
-            "detail": detail[:_LONGEST],
+            "detail": said,
         }
         try:
             with self._lock, FolderHandle.open(self._folder) as folder:

@@ -122,7 +122,8 @@ class Mail:
         message = EmailMessage(policy=SMTP)
         message["From"] = Address("QM", addr_spec=sender)
         message["To"] = tuple(Address(addr_spec=one) for one in recipients)
-        message["Subject"] = subject(notice)
+        # Python decodes an encoded word that it finds in a text, line ends and all.
+        message["Subject"] = subject(notice).replace("=?", "= ?")
         message["Date"] = formatdate(localtime=True)
         message["Message-ID"] = self._message_id(notice, sender)
         # So that no answering machine answers (RFC 3834).

@@ -79,16 +79,17 @@ class Webhook:
             asked = _request(url, data, key)
             opener = _opener(self._wire)
             with self._wire.limited(_LONGEST), opener.open(asked, timeout=TIMEOUT) as answer:
-                return answer.status, answer.headers.get("Location")
-        except (URLError, OSError, http.client.HTTPException) as error:
-            if isinstance(error, http.client.InvalidURL):
-                raise Undelivered(f"{_place(url)} is no address: {error}", final=True) from error
+                if not self._wire.was_cut:
+                    return answer.status, answer.headers.get("Location")
+        except http.client.InvalidURL as error:
+            raise _no_address(url, error) from error
+        except (OSError, http.client.HTTPException) as error:
             reason = error.reason if isinstance(error, URLError) else error
-            why = plain_fault(reason) if isinstance(reason, Exception) else str(reason)
-            told = "it takes too long" if self._wire.was_cut else one_line(why)
-            raise Undelivered(f"{_place(url)} cannot be reached: {told}", down=True) from error
+            if not self._wire.was_cut:
+                raise _unreachable(url, reason) from error
         except ValueError as error:
-            raise Undelivered(f"{_place(url)} is no address: {error}", final=True) from error
+            raise _no_address(url, error) from error
+        raise _unreachable(url, "it takes too long")
 
     def _judged(self, url: str, status: int) -> str:
         said = f"{_place(url)} answered {status}"
@@ -96,6 +97,15 @@ class Webhook:
             return said
         again = status in _TRY_AGAIN or status >= 500
         raise Undelivered(said, final=not again, down=again)
+
+
+def _no_address(url: str, error: Exception) -> Undelivered:
+    return Undelivered(f"{_place(url)} is no address: {one_line(str(error))}", final=True)
+
+
+def _unreachable(url: str, reason: str | BaseException) -> Undelivered:
+    why = reason if isinstance(reason, str) else plain_fault(reason)
+    return Undelivered(f"{_place(url)} cannot be reached: {one_line(why)}", down=True)
 
 
 def _place(url: str) -> str:
@@ -109,9 +119,13 @@ def _place(url: str) -> str:
 
 def _next_address(url: str, location: str) -> str:
     # A server may send a byte that no address has.
-    found = urljoin(url, location.encode("latin-1", "replace").decode("utf-8", "replace"))
-    allowed = {"https"} if urlsplit(url).scheme == "https" else {"http", "https"}
-    if urlsplit(found).scheme not in allowed:
+    wanted = location.encode("latin-1", "replace").decode("utf-8", "replace")
+    try:
+        found = urljoin(url, wanted)
+        secure, scheme = urlsplit(url).scheme == "https", urlsplit(found).scheme
+    except ValueError:
+        raise Undelivered(f"{_place(url)} sends us to no address", final=True) from None
+    if scheme not in ({"https"} if secure else {"http", "https"}):
         raise Undelivered(f"{_place(url)} sends us to {_place(found)}", final=True)
     return found
 
@@ -119,8 +133,8 @@ def _next_address(url: str, location: str) -> str:
 def _request(url: str, data: bytes, key: str) -> request.Request:
     """ValueError where the address cannot be written as HTTP wants it."""
     parts = urlsplit(url)
-    if not parts.hostname:
-        raise ValueError("it names no server")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("it names no server for http or https")
     headers = {
         "Content-Type": "application/json",
         "User-Agent": f"QM/{__version__}",
