@@ -214,5 +214,5 @@ def seconds(moment: str | None) -> float | None:
         return None
     try:
         return datetime.fromisoformat(moment).timestamp()
-    except ValueError:
-        return None
+    except (TypeError, ValueError):
+        return None  # Something else in a line of the history that a person edited.
