@@ -25,7 +25,7 @@ class History:
         self._path = path
         self._lock = threading.Lock()
         self._recent = dict.fromkeys(
-            (line.get("id"), line.get("attempt"), bool(line.get("vanished")))
+            (line.get("id"), line.get("attempt"), line.get("state"), bool(line.get("vanished")))
             for line in _tail(path)
         )
 
@@ -35,7 +35,7 @@ class History:
             return self._unknown(jobs, vanished)
 
     def _unknown(self, jobs: list[Job], vanished: bool) -> list[Job]:
-        return [job for job in jobs if (job.id, job.attempt, vanished) not in self._recent]
+        return [job for job in jobs if _key(job, vanished) not in self._recent]
 
     def append(self, jobs: list[Job], *, vanished: bool = False) -> None:
         """Write a line for each ended job; one that stands there from before a crash is not
@@ -60,7 +60,7 @@ class History:
                     raise
             finally:
                 os.close(fd)
-            self._recent |= dict.fromkeys((job.id, job.attempt, vanished) for job in new)
+            self._recent |= dict.fromkeys(_key(job, vanished) for job in new)
             while len(self._recent) > _REMEMBERED:
                 del self._recent[next(iter(self._recent))]
 
@@ -79,6 +79,11 @@ def _complete(fd: int, size: int) -> bool:
         return True
     os.lseek(fd, size - 1, os.SEEK_SET)
     return os.read(fd, 1) == b"\n"
+
+
+def _key(job: Job, vanished: bool) -> tuple[int, int, str, bool]:
+    """With the state: a job that was put back may be cancelled before its next attempt."""
+    return job.id, job.attempt, str(job.state), vanished
 
 
 def _line(job: Job, vanished: bool) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from qm.core import actions as act
 from qm.core.arrivals import Arrival
+from qm.core.closing import close
 from qm.core.dependencies import bound, cycle
 from qm.core.setting import with_changes
 from qm.core.settings import Now
-from qm.core.state import CoreState, Ending, changed
+from qm.core.state import CoreState, changed
 from qm.drops import Ready, Refuse
 from qm.errors import InfoError
 from qm.inspection import Inspection
@@ -148,7 +149,7 @@ def reject(
     state.arrivals.assign(arrival, job)
     outcome = Outcome(ended=utc_text(now.wall), reason=reason)
     log = f"Job refused by QM at: {local_text(now.wall)}\n{shown(reason.text)}\n"
-    close = act.Close(
+    refusal = act.Close(
         replace(job, outcome=outcome),
         Place.WAITING,
         End(job.attempt, State.REJECTED, outcome),
@@ -157,5 +158,4 @@ def reject(
         target=target,
     )
     state.accepting[job.id] = arrival.name
-    state.ending[job.id] = Ending(close)
-    return [*actions, close]
+    return [*actions, *close(state, refusal)]

@@ -15,7 +15,7 @@ from qm.core.depending import on_arrival, on_end, on_taken_away
 from qm.core.queueing import enqueue, settle
 from qm.core.setting import is_set, not_set
 from qm.core.settings import Now
-from qm.core.state import STARTING, CoreState, changed
+from qm.core.state import STARTING, CoreState, Ending, changed
 from qm.drops import Refuse, Settling, Wait, judge
 from qm.inspection import Inspection, Kind
 from qm.jobdir import Records
@@ -245,6 +245,11 @@ def adopt(state: CoreState, records: Records, now: Now) -> list[act.Action]:
     if records.claim is not None and records.claim.claimed:
         state.probing.add(job.id)
         return [*actions, act.Probe(job, Place.WAITING)]
+    if records.unarchived and records.is_ours:
+        # Put back, and a crash came before what lies there of its last attempt was put away.
+        action = act.Requeue(job, Place.WAITING, records.hold)
+        state.requeueing[job.id] = Ending(action)
+        return [*actions, action]
     if not records.is_ours:
         job = replace(job, identity=records.identity)
         actions.append(act.Accept(job, fresh=False, hold=records.hold))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from qm.core import actions as act
 from qm.core.settings import Now
 from qm.core.state import CoreState, Ending, changed
-from qm.model import Job, Outcome, Place, Reason, State
+from qm.model import NOT_PUT_BACK, Job, Outcome, Place, Reason, State
 from qm.records import End
 from qm.times import local_text, utc_text
 
@@ -21,6 +21,11 @@ def cancel(state: CoreState, job: Job, place: Place, reason: Reason, now: Now) -
 
 
 def close(state: CoreState, action: act.Close) -> list[act.Action]:
-    """Remember an end that is under way, and do it."""
+    """Remember an end that is under way, and do it.
+
+    The end of an attempt that was put back counts no more: this one, of the
+    same attempt where none came since, does.
+    """
+    action = replace(action, job=replace(action.job, put_back=NOT_PUT_BACK))
     state.ending[action.job.id] = Ending(action)
     return [action]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from qm.core import actions as act
 from qm.core.braking import on_outcome
 from qm.core.depending import on_end
-from qm.core.pausing import ended_while_pausing
+from qm.core.pausing import over_while_pausing
 from qm.core.requeueing import requeue
 from qm.core.settings import Now
 from qm.core.state import CoreState, Ending, changed
@@ -29,7 +29,7 @@ def finish(
         return _try_again(state, job, ended, place, now)
     action = act.Finish(ended, place)
     state.ending[job.id] = Ending(action)
-    told = ended_while_pausing(state, job.id, ended.state)
+    told = over_while_pausing(state, job.id, f"ended as {ended.state}")
     after = [*on_end(state, ended, now), *on_outcome(state, ended, outcome, now)]
     return [action, *told, *after]
 

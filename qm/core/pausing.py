@@ -52,8 +52,8 @@ def on_paused(state: CoreState, event: ev.Paused, now: Now) -> list[act.Action]:
     return [*actions, *answers]
 
 
-def ended_while_pausing(state: CoreState, job_id: int, state_of_end: State) -> list[act.Action]:
-    """It has ended meanwhile: whoever wanted it to stand still is told."""
-    error = f"job {job_id} has ended meanwhile: {state_of_end}"
+def over_while_pausing(state: CoreState, job_id: int, what: str) -> list[act.Action]:
+    """It runs no more: whoever wanted it to stand still, or to go on, is told ``what`` it is."""
+    error = f"job {job_id} does not run any more: it {what}"
     asked = state.pausing.pop(job_id, [])
     return [act.Answer(request, False, {"error": error}) for request, _ in asked]

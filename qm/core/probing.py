@@ -9,6 +9,7 @@ from qm.core import events as ev
 from qm.core.closing import cancel, close
 from qm.core.depending import on_change
 from qm.core.finishing import finish
+from qm.core.pausing import over_while_pausing
 from qm.core.requeueing import requeue
 from qm.core.settings import Now
 from qm.core.state import STARTING, CoreState, Run
@@ -115,4 +116,5 @@ def _lost(state: CoreState, job: Job, place: Place, records: Records, now: Now) 
     log = f"Job lost by QM at: {local_text(now.wall)} ({reason})\n"
     lost = replace(job, state=State.LOST, reason=reason, started=started, outcome=outcome)
     end = End(job.attempt, State.LOST, outcome)
-    return close(state, act.Close(lost, place, end, log, end_tree=True))
+    told = over_while_pausing(state, job.id, f"ended as {lost.state}")
+    return [*close(state, act.Close(lost, place, end, log, end_tree=True)), *told]

@@ -10,6 +10,7 @@ from qm.core.answers import job_data
 from qm.core.arriving import vacate
 from qm.core.closing import cancel
 from qm.core.depending import on_change
+from qm.core.pausing import over_while_pausing
 from qm.core.queueing import enqueue
 from qm.core.settings import Now
 from qm.core.state import CoreState, Ending, Run, changed
@@ -32,7 +33,7 @@ def requeue(
         state.drop_run(job.id)
     action = act.Requeue(job, place, hold, end_tree, ended)
     state.requeueing[job.id] = Ending(action)
-    return [action]
+    return [action, *over_while_pausing(state, job.id, "is put back into the queue")]
 
 
 def on_requeued(state: CoreState, event: ev.Requeued, now: Now) -> list[act.Action]:
@@ -42,15 +43,24 @@ def on_requeued(state: CoreState, event: ev.Requeued, now: Now) -> list[act.Acti
         return []
     job = requeueing.action.job
     job = replace(
-        job, state=State.QUEUED, reason=None, name=event.name, token=None, cpus=(), gpus=()
+        job,
+        state=State.QUEUED,
+        reason=None,
+        name=event.name,
+        token=None,
+        started=None,
+        cpus=(),
+        gpus=(),
     )
+    asked = state.rerunning.pop(job.id, [])
     if job.id in state.asked:
-        return cancel(state, job, Place.WAITING, Reason("User", "cancelled"), now)
+        error = f"job {job.id} was cancelled"
+        told = [act.Answer(request, False, {"error": error}) for request in asked]
+        return [*told, *cancel(state, job, Place.WAITING, Reason("User", "cancelled"), now)]
     left = vacate(state, event.name, now)
     if event.hold is not None:
         job = changed(job, State.HELD, event.hold)
     actions = [*left, *enqueue(state, job, None, now), *on_change(state, job.id, now)]
-    asked = state.rerunning.pop(job.id, [])
     return [*actions, *(act.Answer(r, True, job_data(state.jobs.get(job.id, job))) for r in asked)]
 
 

@@ -8,6 +8,7 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.answers import end_known
 from qm.core.depending import on_end, on_taken_away
+from qm.core.pausing import over_while_pausing
 from qm.core.settings import Now
 from qm.core.state import CoreState, Run, changed
 from qm.model import Job, Outcome, Reason, State
@@ -55,7 +56,7 @@ def vanished_while_running(
         text = f"its folder was taken away while it ran; it ended with {_how(outcome)}"
         ended = changed(run.job, State.LOST, Reason("Vanished", text))
     job = replace(ended, outcome=replace(outcome, reason=ended.reason))
-    told = end_known(state, job)
+    told = [*end_known(state, job), *over_while_pausing(state, job.id, f"ended as {job.state}")]
     return [act.Forget(job, record=True), *told, *on_end(state, job, now)]
 
 
