@@ -28,7 +28,7 @@ from qm.folders.layout import Layout
 from qm.folders.selftest import SelfTest, self_test
 from qm.history import History
 from qm.index import Index
-from qm.logfile import set_debug
+from qm.logfile import current_log_file, set_debug
 from qm.model import PLACE_OF, Place
 from qm.notify import Notice, Notifier, brake_notice
 from qm.osops import FolderHandle, boot_id
@@ -176,7 +176,7 @@ class Manager:
         moved = saved.root is not None and not self._is_same_root(saved)
         intents = self._recovery.replay_intents()
         core = self._core(saved, moved, first_id=max(intents, default=0) + 1)
-        self._tell_about_us(core)
+        self._tell_about_us(core, web=web, idle_exit=idle_exit)
         workers = self._workers_of = self._workers()
         reactor = Reactor(
             core,
@@ -199,7 +199,7 @@ class Manager:
         with self._lookers(rebuild=fresh_index, adopt=moved), self._web(web):
             log.info("QM serves %s", self._layout.root)
             reactor.run()
-        log.info("QM stops (%s); running jobs go on", stop[0] if stop else "told to")
+        log.info("QM stops (%s)%s", stop[0] if stop else "told to", core.going_on())
         self._shut_down(workers)
         return 0
 
@@ -266,10 +266,17 @@ class Manager:
         notice = brake_notice(action.job, action.failed, action.held, action.reason, folder)
         self._notifier.tell([notice])
 
-    def _tell_about_us(self, core: Core) -> None:
+    def _tell_about_us(self, core: Core, *, web: bool, idle_exit: float | None) -> None:
         capacity = capacity_text(core.state.capacity, core.reserve_after)
         self._index.put_fact("capacity", capacity)
-        manager = {"host": self._host, "pid": os.getpid(), "started": time.time()}
+        manager = {
+            "host": self._host,
+            "pid": os.getpid(),
+            "started": time.time(),
+            "web": web,
+            "idle_exit": idle_exit,
+            "log": current_log_file(),
+        }
         self._index.put_fact("manager", json.dumps(manager))
         self._index.put_fact("obstacle", "Starting: QM has just started")
 

@@ -47,6 +47,7 @@ COMMANDS = {
     "purge": "qm.cli.purging:purge",
     "clean": "qm.cli.cleaning:clean",
     "doctor": "qm.cli.running:doctor",
+    "notify": "qm.cli.telling:notify",
     "service": "qm.cli.installing:service",
     "worker": "qm.cli.background:worker",
     "demo": "qm.cli.running:demo",
@@ -67,7 +68,7 @@ SECTIONS = {
     "Steering": ("hold", "release", "suspend", "resume", "set", "priority", "drain", "limit"),
     "QM itself": (
         *("init", "serve", "start", "stop", "restart", "reload", "status", "service"),
-        *("doctor", "clean", "demo", "completion", "help"),
+        *("doctor", "notify", "clean", "demo", "completion", "help"),
     ),
     "Other names": ("qsub", "qstat", "qdel", "qhold", "qrls", "task", "worker"),
 }

@@ -172,10 +172,14 @@ class Steer:
 
 @dataclass(frozen=True, slots=True)
 class FindToRerun:
-    """Find an ended job that is to run again; answers by itself where there is none."""
+    """Find an ended job that is to run again; answers by itself where there is none.
+
+    ``hold``: why it is to wait until somebody releases it.
+    """
 
     request: str
     target: str
+    hold: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,8 @@ def _unknown(state: CoreState, event: ev.Asked) -> list[act.Action]:
         what = f"{shown(target)} is still arriving; take its folder out of QM_qJobs instead"
         return [_no(event, what)]
     if event.verb == "rerun":
-        return [act.FindToRerun(event.request, target)]
+        hold = Reason("User", f"put back on hold by {event.who}")
+        return [act.FindToRerun(event.request, target, hold if event.data.get("hold") else None)]
     return [act.AnswerEnded(event.request, event.verb, target)]
 
 

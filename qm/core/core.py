@@ -162,6 +162,11 @@ class Core:
         going = (state.jobs, state.runs, state.arrivals, state.ending, state.requeueing)
         return any(going) or state.obstacle is STARTING
 
+    def going_on(self) -> str:
+        """What runs on without a manager, for the last line of its log."""
+        count = len(self.state.runs)
+        return f"; {count} running {'job goes' if count == 1 else 'jobs go'} on" if count else ""
+
     def next_wake(self) -> float | None:
         """The monotonic time of the next Tick that has something to do; None: none."""
         return moving.next_wake(self.state)

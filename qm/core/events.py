@@ -156,6 +156,7 @@ class Rerun:
     job: Job
     place: Place
     request: str
+    hold: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,4 +36,4 @@ def on_rerun(state: CoreState, event: ev.Rerun, now: Now) -> list[act.Action]:
         gpus=(),
     )
     state.rerunning[job.id] = [event.request]
-    return requeue(state, again, event.place, None)
+    return requeue(state, again, event.place, event.hold)

@@ -42,7 +42,8 @@ def find_to_rerun(layout: Layout, action: act.FindToRerun) -> ev.Rerun | Answere
         return False, {"error": f"its folder cannot be read: {error.strerror}"}
     if records.job is None or records.job.id != row.id or not records.is_ours:
         return False, {"error": f"the records of job {row.id} are not in its folder any more"}
-    return ev.Rerun(replace(records.job, identity=records.identity), place, action.request)
+    job = replace(records.job, identity=records.identity)
+    return ev.Rerun(job, place, action.request, action.hold)
 
 
 def _drop_again(layout: Layout, row: Row, place: Place) -> Answered:

@@ -92,7 +92,6 @@ def test_a_job_is_run_again_under_its_id(queue: Queue) -> None:
     assert "run 1" in (archived / "process.log").read_text(encoding="utf-8")
 
 
-@pytest.mark.xfail(reason="the manager starts what it queues again, before a hold can come")
 def test_a_rerun_on_hold_waits_for_its_release(queue: Queue) -> None:
     queue.drop("a", "echo run $QM_ATTEMPT")
     queue.wait_done("a")
