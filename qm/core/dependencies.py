@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from qm.core.state import CoreState
+from qm.core import actions as act
+from qm.core.state import CoreState, Ending
 from qm.model import Dependency, Job, Reason, State
 from qm.names import shown
 
@@ -39,11 +40,17 @@ def _newest_open(state: CoreState, target: str, child: Job) -> int | None:
         state.by_name.get(target),
         *(r.job.id for r in state.runs.values() if r.job.name == target),
     }
-    named |= {e.action.job.id for e in state.requeueing.values() if e.action.job.name == target}
+    under_way = (*state.requeueing.values(), *state.ending.values())
+    named |= {e.action.job.id for e in under_way if e.action.job.name == target and _is_open(e)}
     arrival = state.arrivals.get(target)
     if arrival is not None and arrival.recorded and arrival.job is not None:
         named.add(arrival.job.id)
     return max((one for one in named if one is not None and one != child.id), default=None)
+
+
+def _is_open(ending: Ending) -> bool:
+    """Whether its end is still to be recorded, or it is to run again."""
+    return not isinstance(ending.action, act.Finish)
 
 
 def _as_id(target: str) -> int | None:
@@ -58,6 +65,9 @@ def open_job(state: CoreState, job_id: int) -> Job | None:
         return state.runs[job_id].job
     if job_id in state.requeueing:
         return state.requeueing[job_id].action.job
+    ending = state.ending.get(job_id)
+    if ending is not None and _is_open(ending):
+        return ending.action.job
     if job_id in state.accepting:
         name = state.accepting[job_id]
         return state.arrivals[name].job if name in state.arrivals else None
@@ -88,20 +98,21 @@ def _satisfied(condition: str, state: State) -> bool:
 
 def waits_for(state: CoreState, job: Job) -> Reason | None:
     """Which jobs ``job`` still waits for; None where they have ended as asked."""
-    parts = []
-    for one in job.depends:
-        if one.id is not None and one.id in state.dependents.ends:
-            continue
-        after, target = _AFTER.get(one.condition, one.condition), shown(one.target)
-        before = None if one.id is None else open_job(state, one.id)
-        if before is not None:
-            parts.append(f"{after} {shown(before.name)} ({before.id}, {before.state})")
-        else:
-            parts.append(f"{after} {target}: no such job yet")
-    if not parts:
+    ends = state.dependents.ends
+    open_ones = [one for one in job.depends if one.id is None or one.id not in ends]
+    if not open_ones:
         return None
-    more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
-    return Reason("Dependency", ", ".join(parts[:_SHOWN]) + more)
+    parts = [_waited_for(state, one) for one in open_ones[:_SHOWN]]
+    more = f" and {len(open_ones) - _SHOWN} more" if len(open_ones) > _SHOWN else ""
+    return Reason("Dependency", ", ".join(parts) + more)
+
+
+def _waited_for(state: CoreState, one: Dependency) -> str:
+    after = _AFTER.get(one.condition, one.condition)
+    before = None if one.id is None else open_job(state, one.id)
+    if before is None:
+        return f"{after} {shown(one.target)}: no such job yet"
+    return f"{after} {shown(before.name)} ({before.id}, {before.state})"
 
 
 def cycle(state: CoreState, job: Job) -> str | None:

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from qm.model import Job, State
 
+_REMEMBERED = 1000
+
 Key = TypeVar("Key")
 
 
@@ -30,7 +32,37 @@ class Dependents:
     """Waiting jobs by the names and ids, as text, that they come after."""
     ends: dict[int, KnownEnd] = field(default_factory=dict)
     """Of those jobs before others that have ended."""
+    _recent: dict[int, KnownEnd] = field(default_factory=dict)
+    """The latest ends: a lookup on disk may come before they stand there."""
+    _recent_names: dict[str, int] = field(default_factory=dict)
     _linked: dict[int, Job] = field(default_factory=dict)
+
+    def remember(self, end: KnownEnd) -> None:
+        """A job has ended, whether another comes after it or not."""
+        self.reopen(end.id)
+        self._recent[end.id] = end
+        self._recent_names[end.name] = max(end.id, self._recent_names.get(end.name, 0))
+        while len(self._recent) > _REMEMBERED:
+            self._forget_recent(next(iter(self._recent)))
+        if end.id in self.children:
+            self.ends[end.id] = end
+
+    def reopen(self, job_id: int) -> None:
+        """A job is to run again: its last end counts no more."""
+        self.ends.pop(job_id, None)
+        if job_id in self._recent:
+            self._forget_recent(job_id)
+
+    def _forget_recent(self, job_id: int) -> None:
+        name = self._recent.pop(job_id).name
+        if self._recent_names.get(name) == job_id:
+            del self._recent_names[name]
+
+    def recent(self, target: str, known: int | None) -> KnownEnd | None:
+        """How the job of this id, or else the newest of this name, has ended lately."""
+        if known is None and target.isascii() and target.isdigit():
+            known = int(target) if int(target) in self._recent else None
+        return self._recent.get(self._recent_names.get(target, 0) if known is None else known)
 
     def link(self, job: Job) -> None:
         """Remember what ``job`` comes after, instead of what was remembered of it."""

@@ -33,6 +33,10 @@ def on_ends_found(state: CoreState, event: ev.EndsFound, now: Now) -> list[act.A
     depends = []
     for one in job.depends:
         end = event.ends.get(one.target)
+        # What ended while the lookup was under way may not have stood there yet.
+        lately = state.dependents.recent(one.target, one.id)
+        if lately is not None and one.target in event.ends and (end is None or end.id <= lately.id):
+            end = lately
         if end is not None and (one.id is None or one.id == end.id):
             one = replace(one, id=end.id)
             state.dependents.ends[end.id] = end
@@ -47,9 +51,10 @@ def on_ends_found(state: CoreState, event: ev.EndsFound, now: Now) -> list[act.A
 
 
 def on_arrival(state: CoreState, job: Job, now: Now) -> list[act.Action]:
-    """A newer job of a name that others come after: they come after this one."""
+    """A newer job of a name, or the job of an id, that others come after: they come after it."""
     actions: list[act.Action] = []
-    for child_id in sorted(state.dependents.awaited.get(job.name, ())):
+    awaited = state.dependents.awaited
+    for child_id in sorted(awaited.get(job.name, set()) | awaited.get(str(job.id), set())):
         child = state.jobs.get(child_id)
         if child is None or child.id == job.id:
             continue
@@ -63,21 +68,17 @@ def on_arrival(state: CoreState, job: Job, now: Now) -> list[act.Action]:
 
 def on_end(state: CoreState, job: Job, now: Now) -> list[act.Action]:
     """A job has ended, on record: those after it may start, or never will."""
-    children = state.dependents.children.get(job.id)
-    if not children:
-        return []
     reason = None if job.reason is None else str(job.reason)
-    state.dependents.ends[job.id] = KnownEnd(job.id, job.name, job.state, reason)
+    state.dependents.remember(KnownEnd(job.id, job.name, job.state, reason))
+    children = state.dependents.children.get(job.id, ())
     return [action for child in sorted(children) for action in review(state, child, now)]
 
 
 def on_change(state: CoreState, job_id: int, now: Now) -> list[act.Action]:
     """A job before others is in another state, or is open again."""
-    children = state.dependents.children.get(job_id)
-    if not children:
-        return []
     if open_job(state, job_id) is not None:
-        state.dependents.ends.pop(job_id, None)
+        state.dependents.reopen(job_id)
+    children = state.dependents.children.get(job_id, ())
     return [action for child in sorted(children) for action in review(state, child, now)]
 
 

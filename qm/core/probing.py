@@ -7,7 +7,7 @@ from dataclasses import replace
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.closing import cancel, close
-from qm.core.depending import on_change
+from qm.core.depending import on_arrival, on_change
 from qm.core.finishing import finish
 from qm.core.pausing import over_while_pausing
 from qm.core.requeueing import requeue
@@ -94,7 +94,7 @@ def _runs(state: CoreState, event: ev.Probed, run: Run | None, now: Now) -> list
         run = Run(job, place=event.place, claimed_at=now.wall)
         run.paused_at = now.wall if suspended else None
         state.add_run(run)
-        actions += [act.Show(job), *on_change(state, job.id, now)]
+        actions += [act.Show(job), *on_change(state, job.id, now), *on_arrival(state, job, now)]
     run.place = event.place
     run.probe_at = now.mono + (PROBE_EVERY if event.locked else _FOREIGN_EVERY)
     if start is not None and event.locked and not run.watched:

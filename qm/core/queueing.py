@@ -48,7 +48,12 @@ def _look_up(state: CoreState, job: Job) -> list[act.Action]:
 def _is_known(state: CoreState, one: Dependency) -> bool:
     if one.id is None:
         return False
-    return one.id in state.dependents.ends or open_job(state, one.id) is not None
+    ends = state.dependents.ends
+    if one.id not in ends and open_job(state, one.id) is None:
+        lately = state.dependents.recent(one.target, one.id)
+        if lately is not None:
+            ends[one.id] = lately
+    return one.id in ends or open_job(state, one.id) is not None
 
 
 def review(state: CoreState, job_id: int, now: Now) -> list[act.Action]:

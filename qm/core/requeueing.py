@@ -9,7 +9,7 @@ from qm.core import events as ev
 from qm.core.answers import job_data
 from qm.core.arriving import vacate
 from qm.core.closing import cancel
-from qm.core.depending import on_change
+from qm.core.depending import on_arrival, on_change
 from qm.core.pausing import over_while_pausing
 from qm.core.queueing import enqueue
 from qm.core.settings import Now
@@ -61,6 +61,7 @@ def on_requeued(state: CoreState, event: ev.Requeued, now: Now) -> list[act.Acti
     if event.hold is not None:
         job = changed(job, State.HELD, event.hold)
     actions = [*left, *enqueue(state, job, None, now), *on_change(state, job.id, now)]
+    actions += on_arrival(state, job, now)
     return [*actions, *(act.Answer(r, True, job_data(state.jobs.get(job.id, job))) for r in asked)]
 
 

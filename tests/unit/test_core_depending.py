@@ -10,7 +10,7 @@ import pytest
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.dependents import KnownEnd
-from qm.model import Dependency, Job, Place, State
+from qm.model import Dependency, Job, Place, Reason, State
 from tests.fakes.bench import Bench, an_outcome, kinds, only, records_of, usable
 
 
@@ -283,3 +283,112 @@ def test_an_aborted_job_lies_in_lost_and_found() -> None:
     bench.queue("child", after=("afterok:prep",))
     gone = only(finish(bench, prep, exit_code=1), act.Close)
     assert gone.place is Place.WAITING and gone.job.place is Place.LOST
+
+
+def test_a_child_that_comes_while_its_parents_end_is_not_on_disk_yet_learns_of_it() -> None:
+    """The lookup comes before the line in the history: the job would wait for ever."""
+    bench = Bench()
+    bench.end(bench.start("prep"))
+    child = bench.queue("child", after=("afterok:prep",))
+    looked_up(bench, child, prep=None)
+    assert bench.claim().job.id == child.id
+
+
+def test_a_child_that_comes_after_the_id_of_a_job_that_has_just_failed_is_aborted() -> None:
+    bench = Bench()
+    prep = bench.start("prep")
+    bench.fail(prep)
+    bench.queue("child", after=(f"afterok:{prep.id}",))
+    child = bench.state.jobs[prep.id + 1]
+    gone = only(bench.tell(ev.EndsFound(child.id, {str(prep.id): None})), act.Close)
+    assert (gone.job.id, gone.job.state) == (child.id, State.ABORTED)
+
+
+def test_a_child_that_comes_while_its_parent_is_being_cancelled_is_aborted_with_it() -> None:
+    bench = Bench(processors=1)
+    bench.start("other")
+    prep = bench.queue("prep")
+    gone = only(bench.ask("kill", str(prep.id)), act.Close)
+    child = bench.queue("child", after=("afterok:prep",))
+    assert reason(bench, child) == f"Dependency: after prep ({prep.id}, CANCELLED)"
+    assert only(closed(bench, gone), act.Close).job.id == child.id
+
+
+def test_a_child_of_a_job_that_vanished_just_now_learns_of_it() -> None:
+    bench = Bench()
+    prep = bench.start("prep")
+    assert prep.token is not None
+    bench.tell(ev.Ended(prep.id, prep.token, an_outcome(), vanished=True))
+    child = bench.queue("child", after=("afterok:prep",))
+    assert only(looked_up(bench, child, prep=None), act.Close).job.state is State.ABORTED
+
+
+def test_of_two_ended_jobs_of_a_name_the_newer_one_counts_wherever_it_is_known_from() -> None:
+    bench = Bench()
+    prep = bench.start("prep")
+    bench.fail(prep)
+    child = bench.queue("child", after=("afterok:prep",))
+    looked_up(bench, child, prep=KnownEnd(child.id + 50, "prep", State.FINISHED, None))
+    assert bench.claim().job.id == child.id
+
+
+def test_a_job_after_an_id_that_is_still_to_come_is_bound_when_it_comes() -> None:
+    bench = Bench()
+    child = bench.queue("child", after=("afterok:2",))
+    looked_up(bench, child, **{"2": None})
+    prep = bench.queue("prep")
+    assert prep.id == 2
+    assert bench.state.jobs[child.id].depends == (Dependency("afterok", "2", 2),)
+
+
+def test_a_parent_that_was_moved_by_hand_and_put_back_is_found_again() -> None:
+    bench = Bench(processors=1)
+    bench.start("other")
+    prep = bench.queue("prep")
+    child = bench.queue("child", after=("afterok:prep",))
+    bench.gone("prep")
+    assert reason(bench, child) == "Dependency: after prep: no such job yet"
+    bench.tell(ev.Strayed(prep, Place.RUNNING))
+    bench.probed(prep, records_of(prep))
+    bench.tell(ev.Requeued(prep.id, "prep", None))
+    assert reason(bench, child) == f"Dependency: after prep ({prep.id}, QUEUED)"
+
+
+def test_a_claim_that_comes_to_nothing_leaves_the_child_as_free_to_start_as_before() -> None:
+    bench = Bench()
+    prep = bench.start("prep")
+    child = bench.queue("child", after=("afterok:prep",))
+    finish(bench, prep)
+    claim = bench.claim()
+    bench.tell(ev.Unclaimable(claim.job.id, Reason("DiskFull", "no space"), full=True))
+    bench.tick(10)
+    assert bench.claim().job.id == child.id
+
+
+def test_a_parent_that_runs_again_is_waited_for_again() -> None:
+    bench = Bench(processors=1)
+    prep = bench.start("prep")
+    finish(bench, prep)
+    bench.start("other")
+    child = bench.queue("child", after=("afterok:prep",))
+    looked_up(bench, child, prep=KnownEnd(prep.id, "prep", State.FINISHED, None))
+    assert bench.state.jobs[child.id].reason is None
+    bench.tell(ev.Rerun(prep, Place.DONE, "r1"))
+    bench.tell(ev.Requeued(prep.id, "prep", None))
+    assert reason(bench, child) == f"Dependency: after prep ({prep.id}, QUEUED)"
+
+
+def test_what_is_remembered_of_ended_jobs_does_not_grow() -> None:
+    bench = Bench()
+    for number in range(1200):
+        bench.end(bench.start(f"a{number}"))
+        bench.tell(ev.Moved(number + 1, State.FINISHED, "x"))
+    known = bench.state.dependents
+    assert len(known._recent) == len(known._recent_names) == 1000
+    assert not (known.ends or known.children or known.awaited or known._linked)
+
+
+def test_a_job_after_ten_thousand_others_names_three_of_them_and_counts_the_rest() -> None:
+    bench = Bench()
+    child = bench.queue("child", after=tuple(f"afterok:p{n}" for n in range(10_000)))
+    assert reason(bench, child).endswith("after p2: no such job yet and 9997 more")
