@@ -172,27 +172,33 @@ class Notifier:
             self._couriers[name].add(parcel)
         for name in parcel.pending - known:
             # Of a later version of QM, whose spool this is.
-            self._settle(parcel.notice.key, name)
+            self._strike(parcel.notice.key, name)
+            self._forget(parcel.notice.key)
 
     def _reported(self, name: str, report: Report) -> None:
-        self._journal.add(KINDS[name], report.notice.id, ok=report.ok, detail=report.detail)
+        """On disk first: what has arrived is not to be told again by the next manager."""
         if report.final:
-            self._settle(report.notice.key, name)
+            self._strike(report.notice.key, name)
+        self._journal.add(KINDS[name], report.notice.id, ok=report.ok, detail=report.detail)
+        self._forget(report.notice.key)
 
-    def _settle(self, key: str, name: str) -> None:
-        """This way is done with: strike it off the notice, and the notice when it was the last."""
+    def _strike(self, key: str, name: str) -> None:
+        """This way is done with: off the notice with it, and the file away with the last one."""
         with self._lock:
-            parcel = self._parcels.get(key)
-            if parcel is None:
-                return
+            parcel = self._parcels[key]
             left = replace(parcel, pending=parcel.pending - {name})
+            self._parcels[key] = left
             try:
                 if left.pending:
-                    self._parcels[key] = left
                     self._spool.write(left)
                 else:
-                    del self._parcels[key]
                     self._spool.remove(key)
             except OSError as error:
                 # Told once more after a restart: better than not at all.
                 log.warning("the notice %s cannot be brought up to date: %s", key, error)
+
+    def _forget(self, key: str) -> None:
+        with self._lock:
+            parcel = self._parcels.get(key)  # None: another way came to its end just now.
+            if parcel is not None and not parcel.pending:
+                del self._parcels[key]

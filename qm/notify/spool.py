@@ -104,4 +104,6 @@ def _read(folder: FolderHandle, name: str) -> Parcel:
     notice = notice_from_record(inner)
     if name != notice.key + _SUFFIX:
         raise RecordError(f"it holds the notice {notice.key}")
+    if not pending:
+        raise RecordError("it is for nobody")
     return Parcel(notice, noted, frozenset(str(one) for one in pending))

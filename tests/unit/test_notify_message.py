@@ -85,14 +85,13 @@ def test_a_folder_or_log_that_is_gone_is_told(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX: pipes, and links for everybody")
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_what_lies_under_the_name_of_the_log_is_not_followed(tmp_path: Path, kind: str) -> None:
-    assert sys.platform != "win32"
     job = tmp_path / "job"
     job.mkdir()
     secret = tmp_path / "secret"
     secret.write_text("a secret", "utf-8")
     if kind == "link":
         (job / "process.log").symlink_to(secret)
-    elif kind == "pipe":
+    elif kind == "pipe" and sys.platform != "win32":
         os.mkfifo(job / "process.log")
     else:
         (job / "process.log").mkdir()

@@ -119,6 +119,17 @@ def test_each_way_is_told_and_the_notice_is_gone(
     assert ran["detail"] == f"it ran; it said: {desk.folder / 'job7'}"
 
 
+def test_ways_that_come_to_their_end_together_do_not_disturb_each_other(
+    desk: Desk, web: WebServer, smtp: MailServer
+) -> None:
+    notifier = desk.open(desk.config(smtp.port, notify_url=web.url("/all")))
+    for number in range(100):
+        notifier.tell([a_notice(number, notify_url=web.url("/own"))])
+    wait_until("all have been told", lambda: notifier.waiting() == 0)
+    assert (len(web.requests), len(smtp.mails)) == (200, 100)
+    assert (len(desk.events(ok=True)), desk.waiting()) == (300, [])
+
+
 def test_a_job_that_names_the_address_of_all_is_told_there_once(desk: Desk, web: WebServer) -> None:
     notifier = desk.open(desk.config(notify_url=web.url("/all")))
     notifier.tell([a_notice(7, notify_url=web.url("/all")), a_notice(8)])

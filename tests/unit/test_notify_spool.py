@@ -64,6 +64,13 @@ def test_a_notice_under_the_name_of_another_is_not_believed(tmp_path: Path) -> N
     assert (parcels, len(faults)) == ([], 1)
 
 
+def test_a_notice_for_nobody_does_not_stay_for_ever(tmp_path: Path) -> None:
+    spool = Spool(str(tmp_path))
+    spool.write(Parcel(PARCEL.notice, PARCEL.noted, frozenset()))
+    parcels, faults = spool.load()
+    assert parcels == [] and "for nobody" in faults[0]
+
+
 def test_what_a_crash_left_half_written_is_swept(tmp_path: Path) -> None:
     spool = Spool(str(tmp_path))
     spool.write(PARCEL)
