@@ -20,6 +20,7 @@ from qm.jobinfo.items import Item, Reading, item, place, quoted, refuse_duplicat
 from qm.jobinfo.pbs import read_pbs
 from qm.jobinfo.slurm import read_slurm
 from qm.jobinfo.text import Text
+from qm.osops.shell import in_job_folder
 
 _DIRECTIVE = re.compile(r"#(QM|SBATCH|PBS)(?:[ \t]+(.*))?", re.DOTALL)
 _NEARLY = re.compile(r"[ \t]*#[ \t]*(QM|SBATCH|PBS)[ \t]+\S.*[:=-]", re.IGNORECASE)
@@ -47,8 +48,10 @@ def read_script(file: str, text: Text, max_processors: int) -> Reading:
         )
     lines = text.lines()
     head = _head(file, lines)
-    own = Reading((_command(file, lines[0]), *_settings(file, head.qm)))
+    settings = _settings(file, head.qm)
     batch = _batch(file, head, max_processors)
+    elsewhere = any(each.key == "cwd" and each.value for each in (*settings, *batch.items))
+    own = Reading((_command(file, lines[0], elsewhere=elsewhere), *settings))
     warnings = [*_lint(file, text), *head.warnings]
     return _merged(file, own, batch, warnings)
 
@@ -103,13 +106,16 @@ def _settings(file: str, directives: Sequence[Directive]) -> list[Item]:
     return items
 
 
-def _command(file: str, first_line: str) -> Item:
-    """The command line that runs ``file`` in the job folder, whether executable or not."""
+def _command(file: str, first_line: str, *, elsewhere: bool) -> Item:
+    """The command line that runs ``file`` of the job folder, whether executable or not;
+    ``elsewhere``: not in that folder, but in the one that its ``cwd`` names.
+    """
     interpreter = from_first_line(first_line) or from_suffix(file)
     # The shell that every POSIX system has there, whatever comes first on the path.
     if interpreter is None or interpreter == "sh":
         interpreter = "/bin/sh"
-    return Item("script", f"{interpreter} {shlex.quote('./' + file)}", 1, quoted(first_line))
+    script = in_job_folder(file) if elsewhere else shlex.quote("./" + file)
+    return Item("script", f"{interpreter} {script}", 1, quoted(first_line))
 
 
 def _batch(file: str, head: _Head, max_processors: int) -> Reading:

@@ -255,3 +255,15 @@ def test_a_hold_file_keeps_a_drop_waiting_until_it_is_removed(queue: Queue) -> N
     wait_for("it is held", lambda: "Hold: " in str(queue.row("held")))
     (moved / ".qm-hold").unlink()
     queue.wait_done("held")
+
+
+def test_a_script_that_runs_elsewhere_is_found_in_its_folder(queue: Queue) -> None:
+    elsewhere = queue.folder.parent / "work space"
+    elsewhere.mkdir()
+    folder = queue.staging / "chdir"
+    folder.mkdir()
+    script = f"#!/bin/sh\n#SBATCH --chdir='{elsewhere}'\npwd > here\n"
+    (folder / "job.sh").write_text(script, encoding="ascii")
+    queue.move_in(folder)
+    queue.wait_done("chdir")
+    assert (elsewhere / "here").read_text() == f"{elsewhere}\n", queue.process_log("chdir")
