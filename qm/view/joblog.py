@@ -40,6 +40,10 @@ class LogReader:
     offset: int = 0
     inode: int = 0
     folder: str | None = None
+    past: set[int] | None = None
+    """Attempts whose logs are done with; None before the first look."""
+    latest: int | None = None
+    """The last of them that was put aside since then."""
     decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
@@ -51,25 +55,30 @@ class LogReader:
         first, and ``tell`` is told; so it is where the log was cut off.
         """
         fd = self._open()
+        if self.past is None:
+            self.past = set(earlier_attempts(self.folder))
         if fd is None:
-            if self.inode:
-                self._read_archived(write)
+            self._read_archived(write, tell)
             return False
         try:
             status = os.fstat(fd)
-            if self.inode and status.st_ino != self.inode:
-                attempt = self._read_archived(write)
-                after = "" if attempt is None else f" after attempt {attempt}"
-                tell(f"{self.entry.label}: a new log begins{after}")
-                self.offset = 0
+            if status.st_ino != self.inode:
+                self._read_archived(write, tell)
+                self._begin(status.st_ino, tell)
             elif status.st_size < self.offset:
                 tell(f"{self.entry.label}: its log was cut off; from the beginning again")
                 self.offset = 0
-            self.inode = status.st_ino
             self._read_on(fd, write)
         finally:
             os.close(fd)
         return True
+
+    def _begin(self, inode: int, tell: Write) -> None:
+        """Go over to another file."""
+        if self.inode:
+            after = "" if self.latest is None else f" after attempt {self.latest}"
+            tell(f"{self.entry.label}: a new log begins{after}")
+        self.inode, self.offset = inode, 0
 
     def skip_to_last(self, lines: int) -> None:
         """Begin with the last ``lines`` lines; only the end of the file is read for that."""
@@ -92,22 +101,31 @@ class LogReader:
             self.offset += len(data)
             write(self.decoder.decode(data))
 
-    def _read_archived(self, write: Write) -> int | None:
-        """The rest of the log that was read so far, if it was archived with its attempt; which."""
+    def _read_archived(self, write: Write, tell: Write) -> None:
+        """Write what was put aside since the first look, as far as it is new.
+
+        That is the rest of the log that was read so far, and the whole log of an
+        attempt that began and ended between two looks.
+        """
         folder = self.folder or locate(self.layout, self.entry)
-        for attempt in reversed(earlier_attempts(folder)):
-            assert folder is not None
+        if self.file != LOG:
+            return  # The files that a job names itself are written on, over all attempts.
+        for attempt in earlier_attempts(folder):
+            if folder is None or self.past is None or attempt in self.past:
+                continue
             try:
                 fd = _open_plain(os.path.join(folder, archived(attempt)))
             except (OSError, QMError):
                 continue
             try:
-                if os.fstat(fd).st_ino == self.inode:
-                    self._read_on(fd, write)
-                    return attempt
+                inode = os.fstat(fd).st_ino
+                if inode != self.inode:
+                    self._begin(inode, tell)
+                self._read_on(fd, write)
             finally:
                 os.close(fd)
-        return None
+            self.past.add(attempt)
+            self.latest = attempt
 
     def _open(self) -> int | None:
         for _ in range(2):
