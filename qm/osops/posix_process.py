@@ -10,7 +10,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from qm.osops.posix_files import FolderHandle
 from qm.osops.posix_host import signal_name, signal_number
@@ -124,7 +124,9 @@ class ScriptProcess:
             pid = spawn_lowered(spawn, cpus, nice)
         finally:
             os.chdir("/")
-        return cls(pid, token, nice)
+        script = cls(pid, token, nice)
+        script._lower_sessions([pid])
+        return script
 
     def poll(self) -> bool:
         """Collect children that ended; True once the script itself has."""
@@ -159,7 +161,7 @@ class ScriptProcess:
         if now >= self._looked_round + _LOOK_ROUND_EVERY:
             self._looked_round = now
             self._measured = self._quick_tree()
-            self._lower_new_sessions()
+            self._lower_sessions(self._measured)
         memory = memory_of(self._measured)
         if sys.platform == "linux" and limit is not None and memory > limit:
             memory = sum(map(posix_procfs.proportional, self._measured))
@@ -270,10 +272,10 @@ class ScriptProcess:
             return posix_procfs.quick_descendants(os.getpid())
         return self._tree()
 
-    def _lower_new_sessions(self) -> None:
+    def _lower_sessions(self, pids: Iterable[int]) -> None:
         """Linux weighs sessions first, and a session that a job makes starts without nice value."""
         if sys.platform == "linux" and self._nice:
-            for pid in self._measured:
+            for pid in pids:
                 status = posix_procfs.status_of(pid)
                 if status is None or status.session in self._lowered:
                     continue

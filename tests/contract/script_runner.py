@@ -1,8 +1,8 @@
 """A small supervisor for the tests: runs one command as QM does, obeys lines, tells as JSON.
 
-``python -m tests.contract.script_runner FOLDER COMMAND [CWD]`` prints one JSON
-object a line. Orders: ``end`` ends the tree, ``ask`` asks it to end, any other
-line is repeated.
+``python -m tests.contract.script_runner FOLDER COMMAND [CWD [CPU NICE]]`` prints
+one JSON object a line. Orders: ``end`` ends the tree, ``ask`` asks it to end,
+``suspend``, ``resume`` and ``sample`` do as they say, any other line is repeated.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ def main() -> None:
         log = folder.create("process.log")
         env = {**os.environ, TOKEN_VARIABLE: token, "GREETING": "good day"}
         cwd = rest[0] if rest else None
+        cpus, nice = ([int(rest[1])], int(rest[2])) if rest[1:] else (None, 0)
         try:
-            script = ScriptProcess.start(command, folder, cwd, env, log, log, token)
+            script = ScriptProcess.start(
+                command, folder, cwd, env, log, log, token, cpus=cpus, nice=nice
+            )
         except OSError as error:
             tell(refused=str(error))
             return
@@ -42,6 +45,12 @@ def main() -> None:
                     tell(left=script.end_now(20, orders.wait))
                 elif line == b"ask":
                     script.ask_to_end()
+                elif line == b"suspend":
+                    script.suspend()
+                    tell(suspended=True)
+                elif line == b"resume":
+                    script.resume()
+                    tell(suspended=False)
                 elif line == b"sample":
                     script.sample()
                     tell(peak_memory=script.peak_memory)

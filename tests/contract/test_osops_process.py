@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from qm.osops import (
@@ -277,6 +278,109 @@ def test_cpu_time_and_memory_of_a_short_script_are_told(start: Start, tmp_path: 
         facts = run.told()
     assert 0.02 < facts["cpu_seconds"] < 60
     assert facts["peak_memory"] > 60_000_000
+
+
+COUNTING = """
+import subprocess, sys
+code = "import time; [(print(i, flush=True), time.sleep(0.01)) for i in range(9999)]"
+subprocess.run([sys.executable, "-c", code])
+"""
+DEAF = """
+import signal, sys, time
+signal.signal(signal.SIGBREAK if sys.platform == "win32" else signal.SIGTERM, signal.SIG_IGN)
+while True:
+    print("x", flush=True)
+    time.sleep(0.01)
+"""
+
+
+def wait_for_growth(run: Run, seen: int, *, within: float) -> bool:
+    """True once the log is longer than it was seen; False if it is not in that time."""
+    until = time.monotonic() + within
+    while len(run.log()) <= seen and time.monotonic() < until:
+        time.sleep(0.02)
+    return len(run.log()) > seen
+
+
+def test_a_suspended_tree_stands_still_until_it_is_resumed(start: Start, tmp_path: Path) -> None:
+    with start(python_command(tmp_path / "job folder", COUNTING)) as run:
+        run.told()
+        assert wait_for_growth(run, 5, within=15)
+        for _ in range(2):
+            run.order("suspend")
+            assert run.told() == {"suspended": True}
+            seen = len(run.log())
+            assert wait_for_growth(run, seen, within=0.5) is False
+            run.order("resume")
+            assert run.told() == {"suspended": False}
+            assert wait_for_growth(run, seen, within=15)
+        run.order("end")
+        assert run.told() == {"left": []}
+
+
+def test_a_suspended_tree_can_be_ended(start: Start, tmp_path: Path) -> None:
+    with start(python_command(tmp_path / "job folder", FAMILY.replace("STAY", "120"))) as run:
+        script = run.told()
+        wait_until(lambda: run.log().strip())
+        family = [script["pid"], *map(int, run.log().split())]
+        run.order("suspend")
+        assert run.told() == {"suspended": True}
+        run.order("end")
+        assert run.told() == {"left": []}
+        assert not any(started_at(pid) for pid in family)
+
+
+def test_a_suspended_script_that_is_asked_to_end_goes_on(start: Start, tmp_path: Path) -> None:
+    command = python_command(tmp_path / "job folder", DEAF)
+    if sys.platform != "win32":
+        # A shell of its own would end by the question, and so the script.
+        command = f"exec {command}"
+    with start(command) as run:
+        run.told()
+        assert wait_for_growth(run, 5, within=15)
+        run.order("suspend")
+        assert run.told() == {"suspended": True}
+        seen = len(run.log())
+        run.order("ask")
+        assert wait_for_growth(run, seen, within=15)
+        run.order("end")
+        assert run.told() == {"left": []}
+
+
+TELL = """
+import subprocess, sys
+code = (
+    "import psutil; me = psutil.Process();"
+    "print(me.cpu_affinity() if hasattr(me, 'cpu_affinity') else [0], int(me.nice()))"
+)
+subprocess.run([sys.executable, "-c", code])
+"""
+
+
+def test_what_a_script_starts_stays_on_its_processors(start: Start, tmp_path: Path) -> None:
+    with start(python_command(tmp_path / "job folder", TELL), ".", "0", "0") as run:
+        run.told()
+        assert run.told()["exit_code"] == 0
+        assert run.log().split()[0] == "[0]"
+
+
+NICE_12 = 0x4000 if sys.platform == "win32" else 12
+"""On Windows BELOW_NORMAL_PRIORITY_CLASS."""
+
+
+def test_a_script_is_lowered_and_its_supervisor_is_not(start: Start, tmp_path: Path) -> None:
+    with start(python_command(tmp_path / "job folder", SLEEP), ".", "0", "12") as run:
+        pid = run.told()["pid"]
+        assert int(psutil.Process(pid).nice()) == NICE_12
+        assert psutil.Process(run.process.pid).nice() == psutil.Process().nice()
+
+
+@not_in_wine("priority is not inherited")
+def test_what_a_script_starts_is_as_low_as_it(start: Start, tmp_path: Path) -> None:
+    with start(python_command(tmp_path / "job folder", TELL), ".", "0", "12") as run:
+        run.told()
+        assert run.told()["exit_code"] == 0
+        assert run.log().split()[1] == str(NICE_12)
 
 
 def test_an_order_arrives_while_the_script_runs(start: Start, tmp_path: Path) -> None:

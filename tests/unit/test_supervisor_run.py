@@ -5,140 +5,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from qm.jobdir import own_folder, write_job, write_kill
-from qm.model import Job, Reason
+from qm.jobdir import own_folder, write_kill
+from qm.model import Reason
 from qm.osops import FolderHandle, identity_of
-from qm.records import Claim, decode, outcome_from_record
-from tests.fakes.jobs import a_job_folder
+from qm.records import outcome_from_record
+from tests.fakes.supervisor import Driver, a_driver, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the scripts are for sh")
-
-ROOT = Path(__file__).resolve().parents[2]
-BOOT = "import sys; sys.path[:] = sys.argv[1:]; from qm.supervisor.__main__ import main; main()"
-
-
-def wait_until(what: str, fact: Callable[[], bool], timeout: float = 15.0) -> None:
-    until = time.monotonic() + timeout
-    while not fact():
-        assert time.monotonic() < until, f"not within {timeout} s: {what}"
-        time.sleep(0.005)
-
-
-class Driver:
-    """The manager's end of the pipes."""
-
-    def __init__(self, root: Path) -> None:
-        self.running = root / "QM_Jobs"
-        self.running.mkdir()
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", BOOT, str(ROOT), *(p for p in sys.path if p)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd="/",
-            start_new_session=True,
-        )
-        self.ready = self.hear()
-
-    def hear(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, "the supervisor has ended"
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-    def outcome(self) -> dict[str, Any]:
-        """The last word on a job, after its start."""
-        message = self.hear()
-        return self.hear() if "started" in message else message
-
-    def say(self, message: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(message).encode() + b"\n")
-        self.process.stdin.flush()
-
-    def claimed(self, name: str = "job", **options: Any) -> Job:
-        """A job folder as a claim leaves it."""
-        job = a_job_folder(self.running / name, attempt=1, token=f"token of {name}")
-        with own_folder(str(self.running / name), create=True) as own:
-            write_job(own, job, Claim("boot", claimed=True))
-        return job
-
-    def order(self, job: Job, command: str, **changes: Any) -> dict[str, Any]:
-        order = {
-            "path": str(self.running / job.name),
-            "inode": job.identity.inode,
-            "attempt": job.attempt,
-            "token": job.token,
-            "boot": "boot",
-            "host": "host",
-            "nb_proc": 1,
-            "mem": None,
-            "command": command,
-            "cwd": None,
-            "stdout": None,
-            "stderr": None,
-            "walltime": None,
-            "grace": 5.0,
-            "sync": True,
-            "shims": "/nowhere",
-            "submit": False,
-            "notes": ["a note"],
-            "env": {"GREETING": "hello"},
-            "supervisor_started": None,
-            **changes,
-        }
-        self.say({"run": order})
-        return order
-
-    def run(self, command: str, **changes: Any) -> dict[str, Any]:
-        self.order(self.claimed(), command, **changes)
-        return self.outcome()
-
-    def path(self, name: str = "job") -> Path:
-        return self.running / name
-
-    def log(self, name: str = "job") -> str:
-        return (self.path(name) / "process.log").read_text(encoding="utf-8")
-
-    def record(self, file: str, name: str = "job") -> dict[str, Any]:
-        return decode((self.path(name) / ".qm" / file).read_bytes())
-
-    def wait_started(self, name: str = "job") -> None:
-        wait_until("it has started", (self.path(name) / ".qm" / "start.json").exists)
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-
-    def end(self) -> int:
-        self.close()
-        code = self.process.wait(20)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code
 
 
 @pytest.fixture
 def driver(tmp_path: Path) -> Iterator[Driver]:
-    driver = Driver(tmp_path)
-    yield driver
-    if driver.process.poll() is None:
-        driver.close()
-        for child in psutil.Process(driver.process.pid).children(recursive=True):
-            child.kill()
-    driver.process.wait(20)
-    assert driver.process.stdout is not None
-    driver.process.stdout.close()
+    with a_driver(tmp_path) as driver:
+        yield driver
 
 
 def is_locked(folder: Path) -> bool:
@@ -151,18 +38,20 @@ def is_locked(folder: Path) -> bool:
 
 def test_a_job_runs_and_its_records_and_its_log_say_how(driver: Driver) -> None:
     assert driver.ready == {"ready": driver.process.pid}
-    message = driver.run('echo "$GREETING from $QM_JOB_TOKEN"; exit 3')
-    assert message["token"] == "token of job" and message["ended"]["exit_code"] == 3
+    job = driver.claimed()
+    driver.order(job, 'echo "$GREETING from $QM_JOB_TOKEN"; exit 3')
+    message = driver.outcome()
+    assert message["token"] == job.token and message["ended"]["exit_code"] == 3
     start, exit_record = driver.record("start.json"), driver.record("exit.json")
     assert (start["attempt"], start["token"], start["supervisor"]) == (
         1,
-        "token of job",
+        job.token,
         driver.process.pid,
     )
     assert outcome_from_record(exit_record) == outcome_from_record(message["ended"])
     first, note, line, last = driver.log().splitlines()
     assert first.startswith("Job started by QM at: ") and note == "QM: a note"
-    assert line == "hello from token of job"
+    assert line == f"hello from {job.token}"
     assert last.startswith("Job finished at: ") and last.endswith("with code 3")
     assert not is_locked(driver.path())
     assert driver.end() == 0
