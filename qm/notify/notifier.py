@@ -11,10 +11,8 @@ from dataclasses import replace
 
 from qm.config import Config
 from qm.notify.channel import Channel
-from qm.notify.command import Command
 from qm.notify.courier import Courier, Locate, Report, Schedule
 from qm.notify.journal import Journal
-from qm.notify.mail import Mail
 from qm.notify.notice import Notice
 from qm.notify.spool import Parcel, Spool
 from qm.notify.webhook import Webhook
@@ -45,10 +43,14 @@ def channels_of(config: Config, host: str) -> dict[str, Channel]:
 
     channels: dict[str, Channel] = {"webhook": Webhook(own_url, host)}
     if config.mail_active:
+        from qm.notify.mail import Mail  # Late: smtplib and ssl are large.
+
         channels["mail"] = Mail(config.mail, host)
     if everybody is not None:
         channels["webhook_of_all"] = Webhook(url_of_all, host)
     if config.notify_command is not None:
+        from qm.notify.command import Command
+
         channels["command"] = Command(config.notify_command, str(config.folder), host)
     return channels
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ from tests.fakes.notices import SUBMITTED, a_notice
 from tests.fakes.web_server import WebServer, web_server
 from tests.live.harness import wait_for
 
+ROOT = Path(__file__).parents[2]
 QUICK = Schedule(settle=0.0, pauses=(0.05, 0.1))
 
 
@@ -98,6 +100,19 @@ def test_where_nobody_is_to_be_told_nothing_is_written_and_no_thread_starts(desk
     assert notifier.waiting() == 0
     assert os.listdir(desk.folder) == []
     assert threading.active_count() == threads
+
+
+def test_a_manager_that_tells_nobody_loads_nothing_for_it() -> None:
+    code = (
+        "import sys\nfrom qm.config import Config\nfrom qm.notify import Notifier\n"
+        "Notifier(Config(), 'notices', 'events.jsonl', str).start()\n"
+        "print(*{'smtplib', 'ssl', 'http.client', 'email.message', 'subprocess'}"
+        " & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT
+    )
+    assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
 def test_each_way_is_told_and_the_notice_is_gone(

@@ -141,14 +141,14 @@ def test_a_server_that_is_not_there_is_told_and_waited_for() -> None:
 
 
 def test_a_server_that_never_answers_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qm.notify.webhook.TIMEOUT", 0.3)
+    monkeypatch.setattr("qm.notify.posting.TIMEOUT", 0.3)
     with silent_server() as port:
         fault = fault_of(f"http://127.0.0.1:{port}/")
     assert "does not answer" in fault.detail and fault.down
 
 
 def test_a_server_that_trickles_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qm.notify.webhook._LONGEST", 0.5)
+    monkeypatch.setattr("qm.notify.posting._LONGEST", 0.5)
     done = threading.Event()
 
     def trickle(listener: socket.socket) -> None:
