@@ -39,7 +39,7 @@ from qm.reactor.effects import DropWork, LeaveWork, TurnWork
 from qm.reactor.lane import Lane
 from qm.reactor.looking import IndexKeeper, QueueWatcher
 from qm.reactor.reactor import Inbox, Reactor, Workers, capacity_text
-from qm.reconfigure import AFTER_RESTART, differences, settings_of
+from qm.reconfigure import differences, settings_of
 from qm.records import RecordError
 from qm.recovery import Recovery
 from qm.resources import limits_of
@@ -247,9 +247,9 @@ class Manager:
             )
             return
         changed = differences(self._config, new)
-        later = [one["name"] for one in changed if one["name"] in AFTER_RESTART]
+        later = [one.name for one in changed if one.restart]
         for one in changed:
-            log.info("%s is %s now; it was %s", one["name"], one["new"], one["old"])
+            log.info("%s is %s now; it was %s", one.name, one.new, one.old)
         self._config = replace(new, folder=self._config.folder)
         settings = self._settings(self._config)
         self._inspector.limits = settings.limits
@@ -257,7 +257,9 @@ class Manager:
         self._notifier.reconfigure(self._config)
         set_debug(self._config.debug)
         self._inbox.post(ev.Reconfigured(settings))
-        answer = act.Answer(action.request, True, {"changed": changed, "restart": later})
+        answer = act.Answer(
+            action.request, True, {"changed": [one.as_json() for one in changed], "restart": later}
+        )
         self._workers_of.control.put(answer)
 
     def _tell_brake(self, action: act.TellBrake) -> None:

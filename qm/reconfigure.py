@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from qm.config import Config
-from qm.config.options import Option, options
+from qm.config.options import Option, WebConfig, options
 from qm.core.settings import Settings
 from qm.drops import Rules
 from qm.osops.affinity import machine_cpus
@@ -13,12 +14,23 @@ from qm.planner import Capacity
 from qm.quantities import format_duration, format_size
 from qm.resources import limits_of
 
-AFTER_RESTART = frozenset(
-    {"QM_FOLDER", "Watch", "Poll", "Rescan", "Sync", "Empty_after"}
-    | {"Host", "The_Port", "Refresh_Rate", "Display_details", "Delete_Jobs", "Licence_to_kill"}
-    | {"Open_browser"}
-)
-"""Options that threads and the web page have taken up at their start."""
+_AFTER_RESTART = frozenset({"QM_FOLDER", "Watch", "Poll", "Rescan", "Sync", "Empty_after"})
+"""Options of ``[QMServer]`` that threads have taken up at their start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An option that is other than it was; the values as people write them."""
+
+    name: str
+    old: str
+    new: str
+    restart: bool
+    """It counts only after a restart: a thread, or the web page, has taken it up at its start."""
+
+    def as_json(self) -> dict[str, str]:
+        """What an answer says of it."""
+        return {"name": self.name, "old": self.old, "new": self.new}
 
 
 def settings_of(
@@ -55,10 +67,15 @@ def settings_of(
     )
 
 
-def differences(old: Config, new: Config) -> list[dict[str, str]]:
-    """The options that are other: name, old and new value as text."""
+def differences(old: Config, new: Config) -> list[Difference]:
+    """The options that are other."""
     return [
-        {"name": option.name, "old": _text(option, before), "new": _text(option, after)}
+        Difference(
+            option.name,
+            _text(option, before),
+            _text(option, after),
+            option.section == WebConfig.SECTION or option.name in _AFTER_RESTART,
+        )
         for option in options()
         if (before := _value(old, option)) != (after := _value(new, option))
     ]
