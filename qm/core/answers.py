@@ -29,12 +29,12 @@ def submission_known(state: CoreState, job: Job) -> list[act.Action]:
     state.submissions[token] = job_data(job)
     while len(state.submissions) > _REMEMBERED:
         del state.submissions[next(iter(state.submissions))]
-    awaiting = state.awaiting.pop(token, None)
-    if awaiting is None:
-        return []
-    awaiting.open.discard(token)
-    awaiting.results[token] = state.submissions[token]
-    return _answer_if_complete(awaiting)
+    actions: list[act.Action] = []
+    for awaiting in state.awaiting.pop(token, []):
+        awaiting.open.discard(token)
+        awaiting.results[token] = state.submissions[token]
+        actions += _answer_if_complete(awaiting)
+    return actions
 
 
 def await_submissions(state: CoreState, request: str, tokens: tuple[str, ...]) -> list[act.Action]:
@@ -46,7 +46,8 @@ def await_submissions(state: CoreState, request: str, tokens: tuple[str, ...]) -
             awaiting.results[token] = known
         else:
             awaiting.open.add(token)
-            state.awaiting[token] = awaiting
+    for token in awaiting.open:
+        state.awaiting.setdefault(token, []).append(awaiting)
     return _answer_if_complete(awaiting)
 
 

@@ -9,10 +9,11 @@ from qm.core import events as ev
 from qm.core.accepting import accept, is_sealed, reject
 from qm.core.answers import end_known, end_refused, submission_known
 from qm.core.arrivals import Arrival
-from qm.core.braking import held_by_brake, on_release
+from qm.core.braking import held_by_brake
 from qm.core.closing import cancel
 from qm.core.depending import on_arrival, on_end, on_taken_away
-from qm.core.queueing import enqueue, settle
+from qm.core.marking import look_at_mark, set_mark
+from qm.core.queueing import enqueue
 from qm.core.setting import is_set, not_set
 from qm.core.settings import Now
 from qm.core.state import STARTING, CoreState, Ending, changed
@@ -166,31 +167,11 @@ def _look_for_another(state: CoreState, arrival: Arrival, now: Now) -> list[act.
 
 def _look_at_waiting(state: CoreState, job: Job, seen: Inspection, now: Now) -> list[act.Action]:
     if seen.identity is not None and seen.identity.same_folder(job.identity):
-        return _look_at_mark(state, job, seen.records, now)
+        return look_at_mark(state, job, seen.records, now)
     if seen.kind is Kind.GONE:
         return forget(state, job, now)
     # Another folder has taken its place.
     return forget(state, job, now) + on_appeared(state, ev.Appeared(seen.name), now)
-
-
-def _look_at_mark(
-    state: CoreState, job: Job, records: Records | None, now: Now
-) -> list[act.Action]:
-    """Anybody may set the hold mark or take it away."""
-    if records is None or not records.is_ours or records.hold == job.reason:
-        return []
-    if records.hold is None and job.state is not State.HELD:
-        return []
-    return mark_job(state, job, records.hold, now)
-
-
-def mark_job(state: CoreState, job: Job, hold: Reason | None, now: Now) -> list[act.Action]:
-    """A waiting job is held from now on, or not any more."""
-    if hold is None and job.state is State.HELD:
-        on_release(state, job)
-    state.jobs[job.id] = changed(job, State.QUEUED if hold is None else State.HELD, hold)
-    settle(state, job.id, now)
-    return [act.Show(state.jobs[job.id])]
 
 
 def forget(state: CoreState, job: Job, now: Now) -> list[act.Action]:
@@ -302,8 +283,8 @@ def on_accepted(state: CoreState, event: ev.Accepted, now: Now) -> list[act.Acti
         job = changed(job, State.HELD, hold)
     actions: list[act.Action] = [act.HideArrival(name)]
     actions += enqueue(state, job, arrival.settling.fingerprint, now)
-    if hold is not None and event.hold is None:
-        actions.append(act.SetHold(job, hold, None))
+    if hold is not None and event.hold is None and job.id in state.jobs:
+        actions += set_mark(state, job, hold)
     if arrival.again:
         actions.append(act.Inspect(name, known=True))
     told = [*submission_known(state, job), *is_set(state, job)]

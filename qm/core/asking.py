@@ -8,8 +8,9 @@ from typing import Any
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.answers import await_submissions
-from qm.core.arriving import mark_job, vacate
+from qm.core.arriving import vacate
 from qm.core.closing import cancel
+from qm.core.marking import mark_job, set_mark
 from qm.core.pausing import ask_pause
 from qm.core.queueing import enqueue
 from qm.core.setting import ask_set, not_set
@@ -128,7 +129,7 @@ def _set_hold(state: CoreState, event: ev.Asked, job_id: int) -> list[act.Action
     reason = None if event.verb == "release" else _hold_reason(event)
     if reason is None and job.state is not State.HELD:
         return [_no(event, f"job {job_id} is not held")]
-    return [act.SetHold(job, reason, event.request)]
+    return set_mark(state, job, reason, event.request)
 
 
 def _hold_reason(event: ev.Asked) -> Reason:
@@ -159,6 +160,8 @@ def on_held(state: CoreState, event: ev.Held, now: Now) -> list[act.Action]:
         answer = "the job does not wait any more"
         refusal = act.Answer(event.request or "", False, {"error": answer})
         return [*actions, refusal] if event.request is not None else actions
+    if job.id in state.marks:
+        state.marks[job.id] = True
     actions += mark_job(state, job, event.reason, now)
     job = state.jobs[job.id]
     if event.request is not None:

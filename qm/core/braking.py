@@ -51,9 +51,7 @@ def _is_quick(state: CoreState, outcome: Outcome) -> bool:
 
 
 def _engage(state: CoreState, last: Job, script: str, brake: Brake) -> list[act.Action]:
-    waiting = [
-        job for job in state.jobs.values() if job.state is State.QUEUED and script_of(job) == script
-    ]
+    waiting = [job for job in state.jobs.values() if _is_of(job, script)]
     reason = _reason(state, script, brake)
     held = tuple(sorted(job.id for job in waiting))
     actions: list[act.Action] = [act.TellBrake(last, tuple(brake.failed), held, reason)]
@@ -61,8 +59,16 @@ def _engage(state: CoreState, last: Job, script: str, brake: Brake) -> list[act.
         # At once: the mark in its folder follows, and the next plan comes before it.
         state.planner.remove(job.id)
         state.jobs[job.id] = stopped = changed(job, State.HELD, reason)
+        state.marks[job.id] = False
         actions += [act.Show(stopped), act.SetHold(stopped, reason, None)]
     return actions
+
+
+def _is_of(job: Job, script: str) -> bool:
+    """Whether it waits for its turn to run ``script``; most jobs are told apart at a glance."""
+    if job.state is not State.QUEUED or not f"{job.owner}: {job.options.script}".startswith(script):
+        return False
+    return script_of(job) == script
 
 
 def _reason(state: CoreState, script: str, brake: Brake) -> Reason:

@@ -107,6 +107,16 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class NotHeld:
+    """The hold mark could not be written, or not be taken away (``reason`` None)."""
+
+    id: int
+    reason: Reason | None
+    request: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Vanished:
     """A waiting or claimed job's folder is nowhere to be found."""
 
@@ -139,6 +149,15 @@ class Paused:
     id: int
     token: str
     suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotPaused:
+    """Nobody could be told that the attempt is to stand still, or to go on."""
+
+    id: int
+    suspended: bool
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,10 +331,12 @@ Event = (
     | Changed
     | Unclaimable
     | Held
+    | NotHeld
     | Vanished
     | Started
     | Ended
     | Paused
+    | NotPaused
     | EndsFound
     | Rerun
     | Reconfigured

@@ -52,6 +52,16 @@ def on_paused(state: CoreState, event: ev.Paused, now: Now) -> list[act.Action]:
     return [*actions, *answers]
 
 
+def on_not_paused(state: CoreState, event: ev.NotPaused, now: Now) -> list[act.Action]:
+    """It goes on as before: whoever asked is told why."""
+    asked = state.pausing.pop(event.id, [])
+    rest = [one for one in asked if one[1] is not event.suspended]
+    if rest:
+        state.pausing[event.id] = rest
+    data = {"error": f"job {event.id} cannot be told: {event.why}"}
+    return [act.Answer(r, False, data) for r, on in asked if on is event.suspended]
+
+
 def over_while_pausing(state: CoreState, job_id: int, what: str) -> list[act.Action]:
     """It runs no more: whoever wanted it to stand still, or to go on, is told ``what`` it is."""
     error = f"job {job_id} does not run any more: it {what}"

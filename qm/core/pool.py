@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 
@@ -9,26 +10,24 @@ class Pool:
     """Which numbers are free; given out in the order in which they were put in."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
-        self._rank = {number: rank for rank, number in enumerate(numbers)}
-        self._free = list(self._rank)
+        self._numbers = tuple(dict.fromkeys(numbers))
+        self._held: Counter[int] = Counter()
+        """By how many: a job that runs although it was given up may share with its successor."""
 
     def __len__(self) -> int:
         """How many are free."""
-        return len(self._free)
+        return sum(1 for number in self._numbers if not self._held[number])
 
     def take(self, count: int) -> tuple[int, ...]:
-        """So many of them; none at all where there are not enough."""
-        if count > len(self._free):
-            return ()
-        taken, self._free = self._free[:count], self._free[count:]
-        return tuple(taken)
+        """Choose so many free ones, to be claimed; none at all where there are not enough."""
+        free = [number for number in self._numbers if not self._held[number]]
+        return tuple(free[:count]) if count <= len(free) else ()
 
     def claim(self, numbers: Iterable[int]) -> None:
-        """Somebody has these already; those that are not ours do not matter."""
-        claimed = set(numbers)
-        self._free = [number for number in self._free if number not in claimed]
+        """Somebody has these; those that are not ours do not matter."""
+        self._held.update(numbers)
 
     def give_back(self, numbers: Iterable[int]) -> None:
-        """These are free again."""
-        returned = {number for number in numbers if number in self._rank}
-        self._free = sorted(returned | set(self._free), key=self._rank.__getitem__)
+        """Whoever claimed these has them no more."""
+        self._held.subtract(numbers)
+        self._held += Counter()  # Forgets those that nobody holds.

@@ -8,8 +8,10 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.answers import job_data
 from qm.core.arriving import vacate
+from qm.core.braking import held_by_brake
 from qm.core.closing import cancel
 from qm.core.depending import on_arrival, on_change
+from qm.core.marking import set_mark
 from qm.core.pausing import over_while_pausing
 from qm.core.queueing import enqueue
 from qm.core.settings import Now
@@ -58,9 +60,14 @@ def on_requeued(state: CoreState, event: ev.Requeued, now: Now) -> list[act.Acti
         told = [act.Answer(request, False, {"error": error}) for request in asked]
         return [*told, *cancel(state, job, Place.WAITING, Reason("User", "cancelled"), now)]
     left = vacate(state, event.name, now)
-    if event.hold is not None:
-        job = changed(job, State.HELD, event.hold)
+    # What a person lets run again is not held by the brake; what is tried again is.
+    brake = None if asked else held_by_brake(state, job)
+    hold = event.hold or brake
+    if hold is not None:
+        job = changed(job, State.HELD, hold)
     actions = [*left, *enqueue(state, job, None, now), *on_change(state, job.id, now)]
+    if hold is not None and event.hold is None and job.id in state.jobs:
+        actions += set_mark(state, job, hold)
     actions += on_arrival(state, job, now)
     return [*actions, *(act.Answer(r, True, job_data(state.jobs.get(job.id, job))) for r in asked)]
 

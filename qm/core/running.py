@@ -8,6 +8,7 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.claiming import block
 from qm.core.finishing import finish
+from qm.core.probing import PROBE_EVERY
 from qm.core.requeueing import requeue
 from qm.core.settings import Now
 from qm.core.state import CoreState
@@ -42,6 +43,7 @@ def on_not_started(state: CoreState, event: ev.NotStarted, now: Now) -> list[act
     run = state.runs.get(event.id)
     if run is None or run.job.token != event.token:
         return []
+    run.probe_at = now.mono + PROBE_EVERY
     return [act.Probe(run.job, run.place)]
 
 

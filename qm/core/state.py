@@ -83,7 +83,8 @@ class Leaving:
     """How QM is to end: ``now``, or when nothing runs (``wait``, ``kill``)."""
 
     mode: str
-    request: str
+    requests: tuple[str, ...]
+    """Of everybody who asked for it, the latest last; ``mode`` and ``who`` are the latest's."""
     who: str
     told: bool = False
 
@@ -131,6 +132,8 @@ class CoreState:
     """A person asked QM to end, once something has happened."""
     brakes: dict[str, Brake] = field(default_factory=dict)
     """Quick failures in a row, by script."""
+    marks: dict[int, bool] = field(default_factory=dict)
+    """Waiting jobs whose hold marks are being written by us (True: have just been)."""
     setting: dict[int, Setting] = field(default_factory=dict)
     """Changes of jobs that are being checked and written."""
     pausing: dict[int, list[tuple[str, bool]]] = field(default_factory=dict)
@@ -141,7 +144,7 @@ class CoreState:
     """From monotonic time to seconds since the epoch, at the last event."""
     asked: dict[int, list[str]] = field(default_factory=dict)
     """Requests that wait for a job's end."""
-    awaiting: dict[str, Awaiting] = field(default_factory=dict)
+    awaiting: dict[str, list[Awaiting]] = field(default_factory=dict)
     """Requests that wait until submissions are accepted, by submission."""
     submissions: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What became of the latest submissions."""
@@ -187,6 +190,7 @@ class CoreState:
             del self.by_name[job.name]
         self.planner.remove(job_id)
         self.dependents.unlink(job_id)
+        self.marks.pop(job_id, None)
         return self.fingerprints.pop(job_id, None)
 
     def rename_waiting(self, job_id: int, name: str) -> Job:

@@ -106,7 +106,7 @@ def on_reconfigured(state: CoreState, event: ev.Reconfigured, now: Now) -> list[
 
 def look_at_clock(state: CoreState, now: Now) -> list[act.Action]:
     """Whether the Active_hours have begun or are over."""
-    if now.wall < state.hours_until:
+    if now.wall < state.hours_until <= now.wall + _HOUR:
         return []
     hours = state.settings.hours
     moment = datetime.fromtimestamp(now.wall, UTC).astimezone()
@@ -128,7 +128,8 @@ def on_stop(state: CoreState, event: ev.Asked, now: Now) -> list[act.Action]:
     mode = str(event.data.get("mode", "now"))
     if mode not in ("now", "wait", "kill"):
         return [act.Answer(event.request, False, {"error": f"there is no way {mode!r} to stop"})]
-    state.leaving = Leaving(mode, event.request, event.who)
+    earlier = () if state.leaving is None else state.leaving.requests
+    state.leaving = Leaving(mode, (*earlier, event.request), event.who)
     stops: list[act.Action] = []
     if mode == "kill":
         stops = _kill_all(state, event)
@@ -156,9 +157,11 @@ def on_steered(state: CoreState, event: ev.Steered, now: Now) -> list[act.Action
 
 def on_withdrawn(state: CoreState, event: ev.Withdrawn, now: Now) -> list[act.Action]:
     """Whoever asked QM to end has thought better of it."""
-    if state.leaving is None or state.leaving.told or state.leaving.request != event.request:
+    leaving = state.leaving
+    if leaving is None or leaving.told or event.request not in leaving.requests:
         return []
-    state.leaving = None
+    others = tuple(request for request in leaving.requests if request != event.request)
+    state.leaving = replace(leaving, requests=others) if others else None
     return [show_obstacle(state)]
 
 
@@ -171,5 +174,6 @@ def leave_if_due(state: CoreState) -> list[act.Action]:
     if leaving.mode != "now" and busy:
         return []
     state.leaving = replace(leaving, told=True)
-    running = sorted(state.runs)
-    return [act.Leave(leaving.request, {"running": running})]
+    data = {"running": sorted(state.runs)}
+    *others, last = leaving.requests
+    return [*(act.Answer(request, True, data) for request in others), act.Leave(last, data)]

@@ -55,6 +55,12 @@ class ControlWork:
                 return ev.EndsFound(action.id, {})
             log.warning("request %s: %s", action.request, error)
             self._answer(action.request, False, {"error": f"QM could not do it: {error}"})
+        except Exception as error:
+            # A bug: whoever asked is told all the same, and the others have their answers.
+            log.exception("%r failed", action)
+            if isinstance(action, act.FindEnded):
+                return self.failed(action, error)
+            self._answer(action.request, False, {"error": f"QM failed: {error}"})
         return None
 
     def _one(

@@ -144,6 +144,7 @@ class TurnWork:
                 self._stop(action)
         except OSError as error:
             log.warning("%s of job %d: %s", type(action).__name__, action.job.id, error)
+            return self.failed(action, error)
         return None
 
     def _set_hold(self, action: act.SetHold) -> ev.Event:
@@ -161,22 +162,33 @@ class TurnWork:
 
     def _pause(self, action: act.Pause) -> ev.Event | None:
         job = action.job
-        found = self._layout.find(job.identity, job.name, action.place)
-        if found is not None:
-            with own_folder(self._layout.path(*found)) as own:
-                write_suspend(own, job, suspended=action.suspended)
+        problem = self._mark_pause(action)
         if self._system.pause(job, suspended=action.suspended):
             return None  # Its supervisor tells when it is done.
+        if problem is not None:
+            raise problem
         # The supervisor of an earlier manager obeys the mark, and can tell nobody.
         return ev.Paused(job.id, job.token or "", action.suspended)
+
+    def _mark_pause(self, action: act.Pause) -> OSError | None:
+        """Write the mark that counts where no supervisor of ours can be told; why not."""
+        job = action.job
+        try:
+            found = self._layout.find(job.identity, job.name, action.place)
+            if found is not None:
+                with own_folder(self._layout.path(*found)) as own:
+                    write_suspend(own, job, suspended=action.suspended)
+        except OSError as error:
+            return error
+        return None
 
     def _mark(self, action: act.Stop) -> bool:
         """Write the mark that a supervisor obeys even without a manager; False if impossible."""
         job = action.job
-        found = self._layout.find(job.identity, job.name, action.place)
-        if found is None:
-            return False
         try:
+            found = self._layout.find(job.identity, job.name, action.place)
+            if found is None:
+                return False
             with own_folder(self._layout.path(*found)) as own:
                 write_kill(own, job, action.reason, action.grace, action.request)
         except OSError as error:
@@ -191,6 +203,11 @@ class TurnWork:
             return ev.Unclaimable(action.job.id, Reason("Stuck", f"QM failed: {error}"))
         if isinstance(action, act.Finish):
             return ev.Unmovable(action.job.id, f"QM failed: {error}")
+        why = f"QM cannot do it: {error}"
+        if isinstance(action, act.SetHold):
+            return ev.NotHeld(action.job.id, action.reason, action.request, why)
+        if isinstance(action, act.Pause):
+            return ev.NotPaused(action.job.id, action.suspended, why)
         return None
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.core.answers import submission_known
 from qm.model import Job, Place, Reason, State
-from tests.fakes.bench import Bench, kinds, only
+from tests.fakes.bench import Bench, kinds, only, records_of
 
 
 def answers(actions: list[act.Action]) -> dict[str, bool]:
@@ -276,3 +280,53 @@ def test_a_folder_may_be_called_like_the_id_of_another_job() -> None:
     bench.queue("2")
     second = bench.queue("b")
     assert only(bench.ask("kill", "2"), act.Close).job.id == second.id
+
+
+def test_two_who_wait_for_one_submission_are_both_answered() -> None:
+    bench = Bench()
+    for request in ("r1", "r2"):
+        assert bench.tell(ev.Asked(request, "accepted", ("t", "u"), "anna")) == []
+    told: list[act.Action] = []
+    for number, token in enumerate(("t", "u")):
+        job = replace(bench.queue(f"job{number}"), submit_token=token)
+        told += submission_known(bench.state, job)
+    assert [a.request for a in told if isinstance(a, act.Answer)] == ["r1", "r2"]
+    assert bench.state.awaiting == {}
+
+
+def test_a_hold_whose_mark_cannot_be_written_is_answered_and_changes_nothing() -> None:
+    bench = Bench()
+    job = bench.queue("a")
+    action = only(bench.ask("hold", "a"), act.SetHold)
+    said = only(bench.tell(ev.NotHeld(job.id, action.reason, "r1", "no space left")), act.Answer)
+    assert not said.ok and "no space" in said.data["error"]
+    assert bench.claim().job.id == job.id
+
+
+def test_a_hold_that_the_claim_overtook_is_answered() -> None:
+    bench = Bench()
+    job = bench.queue("a")
+    action = only(bench.ask("hold", "a"), act.SetHold)
+    bench.claim()
+    said = only(bench.tell(ev.NotHeld(job.id, action.reason, "r1", "not there")), act.Answer)
+    assert not said.ok and "does not wait any more" in said.data["error"]
+
+
+def test_a_release_whose_mark_cannot_be_removed_is_answered_and_keeps_it_held() -> None:
+    bench = Bench()
+    job = bench.queue("a", hold=True)
+    bench.ask("release", "a")
+    assert not only(bench.tell(ev.NotHeld(job.id, None, "r1", "read-only")), act.Answer).ok
+    assert bench.state.jobs[job.id].state is State.HELD
+
+
+def test_a_look_from_before_a_release_does_not_hold_the_job_again() -> None:
+    bench = Bench()
+    job = bench.queue("a", hold=True)
+    mark = bench.state.jobs[job.id].reason
+    bench.ask("release", "a")
+    bench.hold(job, None, "r1")
+    older: dict[str, Any] = {"identity": job.identity, "records": records_of(job, hold=mark)}
+    assert kinds(bench.look("a", **older)) == ["Inspect"]
+    bench.look("a", identity=job.identity, records=records_of(job))
+    assert bench.claim().job.id == job.id

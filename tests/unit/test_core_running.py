@@ -406,3 +406,11 @@ def test_ids_are_never_given_twice() -> None:
     bench = Bench()
     ids = [bench.queue(f"job{number}").id for number in range(20)]
     assert ids == list(range(1, 21))
+
+
+def test_a_job_that_its_supervisor_left_alone_is_probed_until_its_files_can_be_read() -> None:
+    bench = Bench()
+    job = bench.start("a")
+    assert job.token is not None
+    assert kinds(bench.tell(ev.NotStarted(job.id, job.token, "not mine"))) == ["Probe"]
+    assert kinds(bench.tick(4)) == ["Probe"], "the first one could not read anything"
