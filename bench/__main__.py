@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from bench import drain, growth, idle, latency, planning, startup, submit
+from bench import drain, growth, idle, latency, looking, planning, startup, submit
 from bench.machine import busy_percent, describe
 from bench.plan import Plan, plan_of
 from bench.report import Section, machine_text, whole_report
@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, Measure] = {
     "idle": idle.measure,
     "startup": startup.measure,
     "planning": planning.measure,
+    "looking": looking.measure,
 }
 
 _LOOK_AROUND = 2.0

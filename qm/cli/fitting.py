@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 _GAP = "  "
-_LEAST = 12
+_LEAST = 16
 """Columns that a name or another long text keeps, however narrow the terminal is."""
-_LAST = 24
+_LAST = 28
 """Columns that the last column gets, if others can be shortened for it."""
 _CUT = "…"
 

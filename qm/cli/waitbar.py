@@ -35,11 +35,10 @@ class Bar:
             auto_refresh=False,
             expand=True,
         )
-        self._task = self._progress.add_task("", total=None)
+        self._task = self._progress.add_task("", total=0)
         self._last: Tally | None = None
         self._shown = 0.0
         self._at_first = 0
-        self._progress.start()
 
     def show(self, tally: Tally, elapsed: float) -> None:
         """A new picture, if there is anything new or the clock has moved on."""
@@ -54,6 +53,7 @@ class Bar:
             completed=tally.ended,
             description=self._text(tally, elapsed),
         )
+        self._progress.start()
         self._progress.refresh()
 
     def close(self) -> None:
@@ -67,5 +67,8 @@ class Bar:
         if tally.left:
             parts = [f"[green]{tally.running} running[/]", *parts, f"{tally.waiting} waiting"]
         left = pace(tally, self._at_first, elapsed)
-        parts.append(f"{clock(elapsed)} so far" if left is None else f"{clock(left)} left")
+        if left is not None:
+            parts.append(f"{clock(max(1.0, left))} left")
+        else:
+            parts.append(f"{clock(elapsed)} so far" if tally.left else f"in {clock(elapsed)}")
         return ", ".join(parts)

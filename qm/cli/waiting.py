@@ -187,4 +187,4 @@ def tally_text(tally: Tally, left: float | None) -> str:
     text = f"{tally.ended} of {tally.total} done: {tally.finished} finished, {tally.failed} failed"
     if tally.left:
         text += f"; {tally.running} running, {tally.waiting} waiting"
-    return text if left is None else f"{text}; about {clock(left)} left"
+    return text if left is None else f"{text}; about {clock(max(1.0, left))} left"

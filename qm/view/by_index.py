@@ -63,7 +63,9 @@ def view_by_index(
     rows, more_waiting, more_ended = selection.rows(since)
     reasons: Mapping[int, Explained] = {}
     if any(waits_for_its_turn(row) for row in rows):
-        everything = rows if query.is_for_all else index.waiting_and_running()
+        # What starts first does not depend on what is behind it.
+        enough = query.is_for_all or query.brief is not None
+        everything = rows if enough else index.waiting_and_running()
         reasons = reasons_of(everything, facts, now)
     entries = [entry_of(row, layout, reasons.get(row.id)) for row in rows]
     arrivals = _arrivals(index, layout, query)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qm.cli.waitbar import pace
+from qm.cli.waitbar import Bar, pace
 from qm.cli.waiting import Lines, Silence, tally_text, until_over
 from qm.errors import NoSuchJob
 from qm.folders.layout import Layout
@@ -297,3 +297,18 @@ def test_the_time_left_is_a_guess_only_where_something_has_ended_since() -> None
     assert pace(Tally(10, 6, 0, 1), 5, 60.0) == 240.0
     assert pace(Tally(10, 10, 0, 0), 5, 60.0) is None
     assert tally_text(Tally(0, 0, 0, 0), None) == "0 of 0 done: 0 finished, 0 failed"
+
+
+def test_the_bar_shows_counts_and_leaves_the_last_picture_standing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bar = Bar()
+    bar.show(Tally(4, 1, 0, 2), 0.0)
+    bar.show(Tally(4, 2, 1, 1), 30.0)
+    bar.show(Tally(4, 2, 1, 1), 30.1)
+    bar.show(Tally(4, 3, 1, 0), 45.0)
+    bar.close()
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.splitlines()[-1].startswith("4/4 done ")
+    assert said.err.rstrip().endswith("1 failed, in 45 s")
+    Bar().close()
