@@ -23,10 +23,10 @@ import waitress
 
 from qm.config import Config, load_config
 from qm.errors import QMError
-from qm.folders.layout import Layout
 from web.app import make_app
 from web.guard import Application
 from web.listening import listen
+from web.site import make_site
 
 log = logging.getLogger("qm.web")
 
@@ -81,7 +81,7 @@ def _end_when_told() -> None:
 
 
 def _serve(config: Config, sockets: list[socket.socket], *, browser: bool) -> None:
-    server = _server(make_app(Layout(str(config.folder)), config.web), sockets)
+    server = _server(make_app(make_site(config)), sockets)
     address = address_of(config.web.host, config.web.port)
     log.info("%s shows %s", address, config.folder)
     if browser:

@@ -1,81 +1,90 @@
-"""The bottle application: one page that looks at the queue, and its style sheet."""
+"""The bottle application: all features' routes, each behind the gate, all behind the guard."""
 
 from __future__ import annotations
 
-import os
-import threading
+import importlib
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import bottle
 
-from qm.config import WebConfig
-from qm.folders.layout import Layout
-from qm.times import utc_text
-from qm.view import View, load
+from web.access import Access
+from web.gate import Gate, check_role
 from web.guard import Application, Guard
-from web.page import page_of
+from web.hosts import bare
+from web.problem import Problem, Problems
+from web.ratelimit import RateLimit
+from web.roles import Role, set_caller
+from web.routing import Routes, check_roles
+from web.site import Site
 
-_HERE = Path(__file__).resolve().parent
-_RECENT = 24 * 3600.0
-_KEEP = 1.0
+FEATURES = (
+    "web.pages.main",
+    "web.static_files",
+)
+"""Modules with ``add_routes(routes: Routes, site: Site) -> None``, in the order of matching."""
 
-
-class Looker:
-    """The view of the queue, read at most once a second however many browsers ask."""
-
-    def __init__(self, read: Callable[[], View], clock: Callable[[], float]) -> None:
-        self._read = read
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._view: View | None = None
-        self._at = 0.0
-
-    def view(self) -> View:
-        """The view, at most a second old."""
-        with self._lock:
-            if self._view is None or self._clock() - self._at >= _KEEP:
-                self._view = self._read()
-                self._at = self._clock()
-            return self._view
+CHANGES_A_MINUTE = 60
 
 
-def make_app(layout: Layout, config: WebConfig) -> Application:
-    """The application for waitress, behind its guard."""
-    looker = Looker(lambda: load(layout, utc_text(time.time() - _RECENT)), time.monotonic)
-    template = bottle.SimpleTemplate((_HERE / "views" / "page.tpl").read_text(encoding="utf-8"))
+def make_app(site: Site) -> Application:
+    """The application for waitress."""
+    return Guard(build(site), {bare(site.config.web.host)})
 
-    def page() -> str:
-        shown = page_of(
-            looker.view(),
-            layout.root,
-            exists=os.path.isdir(layout.root),
-            now=time.time(),
-            refresh=config.refresh_rate,
-        )
-        bottle.response.set_header("Cache-Control", "no-store")
-        rendered: str = template.render(page=shown)
-        return rendered
 
-    def style() -> Any:
-        headers = {"Cache-Control": "no-cache"}
-        return bottle.static_file("qm.css", root=str(_HERE / "static"), headers=headers)
-
+def build(site: Site) -> bottle.Bottle:
+    """The application without the guard; AssertionError for a route without a role."""
     app = bottle.Bottle(autojson=False)
-    app.route("/", "GET", page)
-    app.route("/static/qm.css", "GET", style)
-    app.default_error_handler = _error_text(config)
-    return Guard(app, config.host)
+    problems = Problems(site.templates, debug=site.config.web.debug)
+    gate = Gate(problems, RateLimit(CHANGES_A_MINUTE, 60.0, time.monotonic))
+    app.install(gate)
+    _identify_first(app, gate, Access(site.config.web))
+    app.default_error_handler = _error_handler(gate, problems)
+    routes = Routes(app)
+    for name in FEATURES:
+        importlib.import_module(name).add_routes(routes, site)
+    check_roles(app)
+    return app
 
 
-def _error_text(config: WebConfig) -> Callable[[Any], str]:
-    def text(error: Any) -> str:
-        bottle.response.content_type = "text/plain; charset=utf-8"
-        if error.status_code == 404:
-            return "There is no such page; the queue is at /\n"
-        details = f": {error.exception!r}" if config.debug and error.exception else ""
-        return f"QM's page could not be made{details}. QM itself and the jobs go on.\n"
+def _identify_first(app: bottle.Bottle, gate: Gate, access: Access) -> None:
+    def identify() -> None:
+        environ = bottle.request.environ
 
-    return text
+        def look() -> None:
+            set_caller(environ, access.caller_of(environ))
+
+        refused = gate.answered(look)
+        if refused is not None:
+            raise refused
+
+    app.add_hook("before_request", identify)
+
+
+def _error_handler(gate: Gate, problems: Problems) -> Any:
+    """What bottle itself refuses: an unknown address, a wrong method, a mistake of ours."""
+
+    def answer(error: bottle.HTTPError) -> Any:
+        if error.exception is not None:
+            return _sent(gate.mistake(error.exception))
+        allowed = {"Allow": _methods(error)} if error.status_code == 405 else {}
+
+        def refuse() -> Any:
+            # Whoever may see nothing is not told either what there is.
+            check_role(bottle.request.environ, Role.VIEWER)
+            raise Problem(error.status_code, headers=allowed)
+
+        return _sent(gate.answered(refuse))
+
+    return answer
+
+
+def _methods(error: bottle.HTTPError) -> str:
+    """The methods that an address does take; bottle answers HEAD where there is a GET."""
+    given = {method.strip() for method in error.get_header("Allow", "").split(",")}
+    return ", ".join(sorted(given | ({"HEAD"} if "GET" in given else set())))
+
+
+def _sent(response: bottle.HTTPResponse) -> Any:
+    response.apply(bottle.response)
+    return response.body

@@ -6,7 +6,7 @@ import errno
 import socket
 
 from qm.errors import ConfigError, QMError
-from web.guard import is_loopback
+from web.hosts import is_loopback
 
 _BACKLOG = 128
 

@@ -1,18 +1,5 @@
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="{{page.refresh}}">
-<title>{{page.title}}</title>
-<link rel="stylesheet" href="/static/qm.css">
-</head>
-<body>
-<header>
-<h1>QM</h1>
+<h1>Jobs</h1>
 <p>{{page.folder}}</p>
-</header>
-<main>
 % if not page.manager_runs:
 <div class="down" role="alert">
 <p><strong>QM is not running.</strong>
@@ -57,7 +44,4 @@ There is no folder {{page.folder}}.</p>
 % end
 </section>
 % end
-</main>
-<footer>As of {{page.at}}. The page brings itself up to date.</footer>
-</body>
-</html>
+<footer>As of {{page.at}}.</footer>

@@ -1,0 +1,51 @@
+"""Names of this machine, and which of them a browser may have asked for.
+
+A page in the user's browser can send requests to this machine, under a host
+name that it points here (DNS rebinding). It cannot choose the Host header, so
+only names that the page is meant to be opened under are answered.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+EVERYWHERE = "*"
+"""As Host: all addresses of this machine, IPv4 and IPv6."""
+
+
+def is_our_host(header: str, names: Collection[str]) -> bool:
+    """True if the Host ``header`` names localhost, a loopback address or one of ``names``.
+
+    ``names`` are in lower case, without port and brackets. Two Host headers
+    arrive as one with a comma.
+    """
+    if not header or set(header) & set(",@/?#\\ \t"):
+        return False
+    try:
+        parts = urlsplit(f"//{header}")
+        name = (parts.hostname or "").rstrip(".").lower()
+        _ = parts.port  # ValueError where it is none.
+    except ValueError:
+        return False
+    return bool(name) and (name == "localhost" or name in names or is_loopback(name))
+
+
+def is_loopback(name: str) -> bool:
+    """True for 127.0.0.1, ::1 and the other addresses by which a machine reaches itself."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def is_loopback_host(host: str) -> bool:
+    """True for a configured Host that names only this machine: localhost or such an address."""
+    name = bare(host)
+    return name == "localhost" or is_loopback(name)
+
+
+def bare(host: str) -> str:
+    """A host name or address in lower case, without brackets and last dot."""
+    return host.strip("[]").rstrip(".").lower()
