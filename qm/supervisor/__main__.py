@@ -1,9 +1,11 @@
 """Take orders from the manager, one job at a time, until the manager is gone.
 
 The manager writes one JSON object a line to our standard input:
-``{"run": ORDER}`` or ``{"kill": MARK}`` (as it stands in the job's kill mark).
-We answer on standard output: ``ready``, ``started``, ``ended``, ``refused``
-(not ours, nothing started) or ``failed`` (nothing could be started, and why).
+``{"run": ORDER}``, or ``{"kill": MARK}``, ``{"suspend": MARK}`` and
+``{"resume": MARK}`` (a mark as it stands in the job's folder: it names attempt
+and token). We answer on standard output: ``ready``, ``started``, ``suspended``
+(true or false, each time that changes), ``ended``, ``refused`` (not ours,
+nothing started) or ``failed`` (nothing could be started, and why).
 """
 
 from __future__ import annotations

@@ -27,21 +27,21 @@ if sys.platform == "win32":
 pytestmark = pytest.mark.live
 
 COUNT = "while [ ! -e go ]; do echo x >> ticks; sleep 0.01; done; exit 4"
-BREEDER = """
+WALKERS = """
 import os, time
-while not os.path.exists("go"):
+for walker in range(4):
     if os.fork() == 0:
-        with open("ticks", "a") as ticks:
-            ticks.write("x")
-        time.sleep(0.02)
+        while not os.path.exists("go"):
+            with open("ticks", "a") as ticks:
+                ticks.write("x")
+            time.sleep(0.012)
+            if os.fork():
+                os._exit(0)
         os._exit(0)
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+while not os.path.exists("go"):
+    time.sleep(0.01)
 """
-"""Starts processes as fast as it can, each of which is over soon."""
+"""Four lines of processes, each of which lives for a moment and leaves another behind."""
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ class Mark:
 def started(driver: Driver, command: str, **order: object) -> Job:
     """A job that runs and has begun to count."""
     job = driver.claimed()
-    (driver.path() / "breeder.py").write_text(BREEDER)
+    (driver.path() / "walkers.py").write_text(WALKERS)
     (driver.path() / "runaway.py").write_text(RUNAWAY)
     driver.order(job, command, **order)
     assert "started" in driver.hear()
@@ -109,7 +109,7 @@ def stands_still(driver: Driver) -> bool:
     return bool(tree) and all(one.status() in halted for one in tree) and ticks(driver) == seen
 
 
-@pytest.mark.parametrize("command", [COUNT, f"exec {sys.executable} breeder.py"])
+@pytest.mark.parametrize("command", [COUNT, f"exec {sys.executable} walkers.py"])
 def test_a_suspended_job_stands_still_with_all_that_it_starts(driver: Driver, command: str) -> None:
     job = started(driver, command)
     for _ in range(3):

@@ -109,6 +109,24 @@ def test_a_script_that_does_not_hear_is_ended_after_its_grace(driver: Driver) ->
     assert (record["signal"], record["reason"]) == ("SIGKILL", "User: x")
 
 
+def test_a_second_request_to_end_may_shorten_the_grace(driver: Driver) -> None:
+    job = driver.claimed()
+    driver.order(job, "trap '' TERM; touch deaf; while :; do sleep 0.05; done")
+    wait_until("it is deaf", (driver.path() / "deaf").exists)
+    driver.kill(job, grace=3600)
+    driver.kill(job, grace=7200)
+    driver.say({"kill": driver.mark(job, grace=0, reason="User", text="at once")})
+    record = driver.outcome()["ended"]
+    assert (record["signal"], record["reason"]) == ("SIGKILL", "User: killed")
+
+
+def test_an_order_that_makes_no_sense_starts_nothing(driver: Driver) -> None:
+    message = driver.run("touch ran", walltime=60, warn={"signal": "USR1"})
+    assert "before" in message["failed"]
+    assert not (driver.path() / ".qm" / "start.json").exists()
+    assert not (driver.path() / "ran").exists()
+
+
 def test_a_job_that_runs_longer_than_its_walltime_is_ended(driver: Driver) -> None:
     record = driver.run("sleep 60", walltime=0.1)["ended"]
     assert record["reason"] == "TimeLimit: ran longer than its walltime, 0.1 s"
