@@ -145,7 +145,10 @@ class Manager:
         self._system = LocalSystem(self._site(), self._slots(), self._inbox.post)
 
     def _locate(self, notice: Notice) -> str | None:
-        found = self._layout.find(notice.identity, notice.name, PLACE_OF[notice.state])
+        try:
+            found = self._layout.find(notice.identity, notice.name, PLACE_OF[notice.state])
+        except OSError:
+            return None
         return None if found is None else self._layout.path(*found)
 
     def _site(self) -> Site:

@@ -44,5 +44,7 @@ class Inspection:
     """The info file, or what is wrong with it; None while there is none."""
     none_found: tuple[str, str] = ("", "")
     """Where there is no info file: a message and a hint."""
+    unfinished: bool = False
+    """Its attempt has ended, and no line in the history tells so: nobody has put it back."""
     problem: str | None = None
     """Why the folder could not be looked at, for a person."""

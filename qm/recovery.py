@@ -79,7 +79,10 @@ class Recovery:
                 log.warning("%s in QM_Jobs is not a job of this QM: left alone", shown(name))
                 continue
             job = replace(records.job, identity=records.identity)
-            yield probe(self._layout, act.Probe(job, Place.RUNNING))
+            try:
+                yield probe(self._layout, act.Probe(job, Place.RUNNING))
+            except OSError as error:
+                log.error("job %d (%s) cannot be looked at: %s", job.id, shown(name), error)
 
     def put_back(self, job: Job) -> None:
         """Claimed, and given to nobody: it waits in QM_qJobs while no manager runs."""

@@ -123,18 +123,23 @@ def on_inspected(state: CoreState, event: ev.Inspected, now: Now) -> list[act.Ac
         return look(arrival)
     records = seen.records
     if not arrival.recorded and records is not None and records.job is not None:
-        if _is_ending(state, records.job, records):
+        if _is_under_way(state, records.job, records):
             del state.arrivals[arrival.name]
             return [act.HideArrival(arrival.name)]
+        if seen.unfinished:
+            del state.arrivals[arrival.name]
+            state.probing.add(records.job.id)
+            return [act.HideArrival(arrival.name), act.Probe(records.job, Place.WAITING)]
         if _is_accepted(state, records):
             del state.arrivals[arrival.name]
             return [act.HideArrival(arrival.name), *adopt(state, records, now)]
     return _settle(state, arrival, seen, now)
 
 
-def _is_ending(state: CoreState, job: Job, records: Records) -> bool:
-    """Whether its end is decided and the move still to come: then nobody has put it back."""
-    return records.is_ours and job.id in state.ending
+def _is_under_way(state: CoreState, job: Job, records: Records) -> bool:
+    """Whether it runs, or is on its way out or back: then nobody has put it here to run again."""
+    known = (state.ending, state.runs, state.requeueing)
+    return records.is_ours and any(job.id in jobs for jobs in known)
 
 
 def _is_accepted(state: CoreState, records: Records) -> bool:

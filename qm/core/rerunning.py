@@ -17,7 +17,7 @@ def on_rerun(state: CoreState, event: ev.Rerun, now: Now) -> list[act.Action]:
     """The ended job was found: put it back, behind those that wait already."""
     job = event.job
     known = (state.jobs, state.runs, state.ending, state.requeueing, state.accepting)
-    if any(job.id in jobs for jobs in known):
+    if any(job.id in jobs for jobs in known) or state.arrivals.of_job(job.id) is not None:
         error = f"job {job.id} has not ended"
         return [act.Answer(event.request, False, {"error": error})]
     again = replace(

@@ -195,7 +195,9 @@ def take_back(
     place, name = found
     path = layout.path(place, name)
     among_ended = place in (Place.DONE, Place.LOST)
-    with FolderHandle.open(path) as folder, folder.sub(OWN) as own:
+    # A script may have removed its records. Of one that has ended for sure they are made anew.
+    anew = action.ended is not None
+    with FolderHandle.open(path) as folder, folder.sub(OWN, create=anew) as own:
         lock = own.lock("lock")
         if lock is None:
             return ev.StillLocked(job.id)

@@ -71,7 +71,10 @@ class Finisher:
         self.history.append(jobs, vanished=vanished)
 
     def _move(self, job: Job, first: Place, to: Place, wanted: str | None = None) -> FinishEnd:
-        found = self.layout.find(job.identity, job.name, first)
+        try:
+            found = self.layout.find(job.identity, job.name, first)
+        except OSError as error:
+            return ev.Unmovable(job.id, f"QM cannot look for it: {error.strerror}")
         if found is None:
             self.record_vanished(job)
             return ev.Moved(job.id, job.state, job.name, gone=True)

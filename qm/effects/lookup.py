@@ -10,6 +10,7 @@ from qm.core.dependents import KnownEnd
 from qm.folders.layout import Layout
 from qm.history import last_of
 from qm.index import Row, reading
+from qm.inspection import Inspection
 from qm.model import State
 
 
@@ -45,6 +46,24 @@ def _find(layout: Layout, target: str, known: int | None) -> KnownEnd | None:
     if line is None and known is None:
         line = last_of(layout.history_file, name=target)
     return None if line is None else _end_of(line)
+
+
+def is_unfinished(layout: Layout, seen: Inspection) -> bool:
+    """Whether a folder in QM_qJobs has ended its attempt without a line in the history.
+
+    A person moved it here while it ran, and it ended while no manager looked:
+    nobody has put it back to run again.
+    """
+    records = seen.records
+    if records is None or records.job is None or records.exit is None or not records.is_ours:
+        return False
+    if records.claim is None or not records.claim.claimed:
+        return False
+    try:
+        line = last_of(layout.history_file, id=records.job.id)
+    except OSError:
+        return False
+    return line is None or line.get("attempt") != records.job.attempt
 
 
 def _end_of(line: dict[str, object]) -> KnownEnd | None:

@@ -131,6 +131,8 @@ class Layout:
         """Where the folder of this identity lies now, whatever people did to it.
 
         Looks under its last known name first, then through all four folders.
+        OSError where one of them cannot be listed: it may lie there. One that a
+        person removed holds nothing.
         """
         try:
             if identity_of(self.path(first, name)).same_folder(identity):
@@ -151,8 +153,9 @@ class Layout:
         try:
             with os.scandir(self.place(place)) as entries:
                 yield from entries
-        except OSError:
-            return
+        except FileNotFoundError:
+            # Removed; or all of QM_FOLDER is out of reach, unmounted perhaps.
+            os.lstat(self.own)
 
 
 def suffixed(name: str, suffix: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.effects.accept import accept, cannot_write, record
 from qm.effects.claim import Claimer, probe, take_back
-from qm.effects.finish import Finisher
+from qm.effects.finish import Finisher, flush
+from qm.effects.lookup import is_unfinished
 from qm.folders.inspect import Inspector
 from qm.folders.layout import Layout
 from qm.inspection import Inspection, Kind
@@ -51,7 +53,8 @@ class DropWork:
         for action in actions:
             if isinstance(action, act.Inspect):
                 seen = self._inspector.inspect(action.name, known=action.known)
-                events.append(ev.Inspected(seen))
+                unfinished = is_unfinished(self._layout, seen)
+                events.append(ev.Inspected(replace(seen, unfinished=unfinished)))
             elif isinstance(action, act.Accept):
                 events.append(
                     accept(self._layout, action, self._boot)
@@ -233,6 +236,10 @@ class LeaveWork:
         if action.end_tree and action.job.token:
             end_carriers(action.job.token, patience=_TREE_PATIENCE)
         token = secrets.token_hex(16)
+        if action.place in (Place.DONE, Place.LOST):
+            # It has not ended any more: after a crash its folder is to be read, not its row.
+            self._finisher.index.remove(action.job.id)
+            flush(self._finisher.index)
         try:
             if action.ended is not None:
                 self._finisher.history.append([action.ended])

@@ -127,7 +127,10 @@ def locate(layout: Layout, entry: Entry) -> str | None:
     if entry.inode is None:
         path = layout.path(place, entry.name)
         return path if os.path.lexists(path) else None
-    found = layout.find(Identity(0, entry.inode), entry.name, place)
+    try:
+        found = layout.find(Identity(0, entry.inode), entry.name, place)
+    except OSError:
+        return None
     return None if found is None else layout.path(*found)
 
 

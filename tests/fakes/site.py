@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from qm.core import Core, Now, Settings
 from qm.core import actions as act
@@ -16,6 +17,7 @@ from qm.drops import Rules
 from qm.effects.claim import Claimer, probe
 from qm.effects.finish import Finisher
 from qm.effects.intents import read_intents, remove_intent
+from qm.effects.lookup import find_ended
 from qm.folders.inspect import Inspector
 from qm.folders.layout import Layout
 from qm.history import History, read_history
@@ -25,7 +27,7 @@ from qm.jobinfo.limits import Limits
 from qm.model import Job, Place, Reason
 from qm.osops.scanning import FsClock
 from qm.planner import Capacity
-from qm.reactor.effects import DropWork, LeaveWork
+from qm.reactor.effects import DropWork, LeaveWork, TurnWork
 from qm.records import encode, job_from_record, outcome_record
 from qm.statefile import StateFile
 from tests.fakes.bench import an_outcome
@@ -41,6 +43,20 @@ class Scripts:
     starts: Counter[tuple[int, int]] = field(default_factory=Counter)
     fail_to_launch: int = 0
     """So many launches fail first."""
+    codes: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Exit codes of attempts; of the others it is 0."""
+    hang: bool = False
+    """Scripts run until :meth:`Site.end_script`."""
+
+
+class _Nobody:
+    """There are no supervisors to be told."""
+
+    def pause(self, job: Job, *, suspended: bool) -> bool:
+        return False
+
+    def stop(self, job: Job, reason: Reason, grace: float) -> bool:
+        return True
 
 
 @dataclass
@@ -73,8 +89,12 @@ class Site:
         self.leaves = LeaveWork(self.layout, self.finisher, self.boot, sync=True)
         rules = Rules(settle=0.0, refuse_after=0.0, empty_after=0.0)
         settings = Settings(Capacity(4), self.boot, HOST, rules)
-        next_id = self.state_file.load().first_free(self.boot)
-        self.core = Core(settings, self._token, next_id=next_id)
+        saved = self.state_file.load()
+        next_id = saved.first_free(self.boot)
+        self.core = Core(settings, self._token, next_id=next_id, steering=saved.steering)
+        self.turns = TurnWork(self.layout, self.claimer, self.finisher, _Nobody(), self.boot)  # type: ignore[arg-type]
+        self.running: dict[int, Job] = {}
+        """Scripts that hang."""
         self.mono = 0.0
 
     def _token(self) -> str:
@@ -97,6 +117,7 @@ class Site:
             self.events.append(probe(self.layout, act.Probe(records.job, Place.RUNNING)))
         self.events.append(ev.Present(frozenset(os.listdir(self.layout.place(Place.WAITING)))))
         self.events.append(ev.Listed())
+        self.look_at_ended()
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Work until nothing is to be done, or ``until`` says so between two events."""
@@ -120,8 +141,14 @@ class Site:
 
     def _do(self, action: act.Action) -> list[ev.Event]:
         match action:
-            case act.Inspect() | act.EndOfStart() | act.SaveState() | act.Accept():
+            case act.Inspect() | act.EndOfStart() | act.SaveState() | act.Accept() | act.Steer():
                 return self.drops([action])
+            case act.SetHold() | act.Pause() | act.Record():
+                return list(self.turns([action]))
+            case act.FindEnded():
+                return [self._find_ended(action)]
+            case act.FindToRerun():
+                return self._find_to_rerun(action)
             case act.Claim():
                 return list(self.claimer.claim([action]))
             case act.Start():
@@ -152,7 +179,6 @@ class Site:
             "supervisor_started": None,
             "started": "2026-01-01T00:00:01.000Z",
         }
-        outcome = an_outcome()
         path = self.layout.path(Place.RUNNING, job.name)
         try:
             with own_folder(path) as own:
@@ -160,10 +186,36 @@ class Site:
         except OSError as error:
             return ev.LaunchFailed(job.id, job.token, str(error), full=True)
         self.scripts.starts[job.id, job.attempt] += 1
+        if self.scripts.hang:
+            self.running[job.id] = job
+            return ev.Started(job.id, job.token, "2026-01-01T00:00:01.000Z")
+        return self.end_script(job, path)
+
+    def end_script(self, job: Job, path: str) -> ev.Event:
+        """The script of a job that lies at ``path`` now comes to its end."""
+        assert job.token is not None
+        outcome = an_outcome(exit_code=self.scripts.codes.get((job.id, job.attempt), 0))
         record = {"attempt": job.attempt, "token": job.token, **outcome_record(outcome)}
         # Its space was reserved at the start: a full disk does not matter.
         (Path(path) / ".qm" / "exit.json").write_bytes(encode(record))
         return ev.Ended(job.id, job.token, outcome)
+
+    def _find_ended(self, action: act.FindEnded) -> ev.Event:
+        try:
+            return find_ended(self.layout, action)
+        except OSError:
+            return ev.EndsFound(action.id, {})
+
+    def _find_to_rerun(self, action: act.FindToRerun) -> list[ev.Event]:
+        """What the index would say, from the folders: there is no index here."""
+        for place in (Place.DONE, Place.LOST):
+            for name in os.listdir(self.layout.place(place)):
+                records = read_records(self.layout.path(place, name), name)
+                if records.job is not None and records.ended and name == action.target:
+                    return [ev.Rerun(records.job, place, action.request)]
+        answer = act.Answer(action.request, False, {"error": "no such job"})
+        self.answers[action.request] = answer
+        return []
 
     # What a test asks.
 
@@ -175,8 +227,20 @@ class Site:
         folder.rename(self.root / "QM_qJobs" / name)
         self.events.append(ev.Appeared(name))
 
-    def ask(self, verb: str, target: str) -> None:
-        self.events.append(ev.Asked(verb, verb, (target,), "anna"))
+    def ask(self, verb: str, target: str = "", **data: Any) -> None:
+        targets = (target,) if target else ()
+        self.events.append(ev.Asked(verb, verb, targets, "anna", data=data))
+
+    def look_at_ended(self) -> None:
+        """What the librarian does who finds a folder that the index does not know."""
+        for place in (Place.DONE, Place.LOST):
+            for name in sorted(os.listdir(self.layout.place(place))):
+                path = self.layout.path(place, name)
+                if not os.path.isdir(path):
+                    continue
+                records = read_records(path, name)
+                if records.job is not None and records.is_ours and not records.ended:
+                    self.events.append(ev.Strayed(records.job, place))
 
     def where(self) -> dict[str, list[str]]:
         """What lies in each of the four folders; empty ones are left out."""
