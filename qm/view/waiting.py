@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from qm.control.client import manager_runs
+from qm.errors import NoSuchJob
 from qm.folders.layout import Layout
 from qm.history import last_of
 from qm.index import ArrivalRow, IndexReader, Row, reading
@@ -16,9 +17,11 @@ from qm.jobdir import read_records
 from qm.model import ACTIVE_STATES, END_STATES, Place, State
 from qm.rows import row_from_records
 from qm.times import utc_text
+from qm.view.attempts import entry_of_line, is_attempt
 from qm.view.by_index import row_by_index
 from qm.view.entries import Entry, arriving, entry_of, plain
 from qm.view.load import find, load, locate, target_of, trusted_facts
+from qm.view.query import is_id
 
 PAUSE = 0.05
 """Seconds between two looks at whether anything has changed."""
@@ -86,7 +89,19 @@ class Wait:
             return [entry for entry in view.entries if entry.ended is None]
         wanted = list(dict.fromkeys(target_of(target) for target in targets))
         found = self._resolved_by_index(wanted)
-        return [found.get(target) or find(self._layout, target) for target in wanted]
+        return [found.get(target) or self._found(target) for target in wanted]
+
+    def _found(self, target: str) -> Entry:
+        """As :func:`find`; of a job that was removed the history tells how it ended."""
+        try:
+            return find(self._layout, target)
+        except NoSuchJob:
+            path, name = self._layout.history_file, plain(target)
+            line = last_of(path, id=int(target)) if is_id(target) else None
+            line = line or last_of(path, name=name)
+            if line is None or not is_attempt(line) or line["state"] not in END_STATES:
+                raise
+            return entry_of_line(line)
 
     def _resolved_by_index(self, targets: list[str]) -> dict[str, Entry]:
         """All that the index knows, in one go; :func:`find` takes the time to explain."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from qm.folders.layout import Layout
 from qm.index import Index, Row
@@ -42,7 +43,7 @@ def tell_facts(index: Index) -> None:
     index.flush()
 
 
-def a_row(job: int, state: State = State.QUEUED, **values: object) -> Row:
+def a_row(job: int, state: State = State.QUEUED, **values: Any) -> Row:
     """A job as the index has it; ``values`` are other members than the usual ones."""
     row = Row(
         id=job,

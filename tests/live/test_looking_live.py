@@ -80,8 +80,11 @@ def test_a_job_that_is_removed_while_somebody_waits_has_ended_as_it_did(queue: Q
     queue.wait_done("a")
     queue.drop("b", "true", hold="yes")
     wait_for("it is held", lambda: (queue.row("b") or {}).get("state") == "HELD")
-    waiting = started(queue, "wait", "a", "b")
+    waiting = started(queue, "wait", "a", "b", "--progress")
+    assert waiting.stdout is not None
+    assert waiting.stdout.readline().startswith("1 of 2 done")
     assert queue.run("rm", "a").returncode == 0
+    assert queue.run("wait", "1").returncode == 0, "the history tells how it ended"
     assert queue.run("release", "b").returncode == 0
     assert waiting.wait(30) == 0
     waiting.communicate()

@@ -173,6 +173,20 @@ def test_a_job_that_is_removed_meanwhile_ended_as_the_history_says(
     assert over(wait) == 1
 
 
+def test_a_job_that_was_removed_long_ago_counts_as_the_history_tells(
+    layout: Layout, index: Index
+) -> None:
+    lines = [
+        {"id": n, "attempt": 1, "name": "a", "state": state, "reason": None, "ended": ENDED}
+        for n, state in ((1, "FINISHED"), (2, "FAILED"))
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    Path(layout.history_file).write_text(text, encoding="utf-8")
+    assert [over(Wait(layout, [target])) for target in ("1", "2", "a")] == [0, 1, 1]
+    with pytest.raises(NoSuchJob):
+        Wait(layout, ["3"])
+
+
 def test_jobs_are_not_taken_for_removed_while_the_index_is_made_anew(
     layout: Layout, index: Index
 ) -> None:
