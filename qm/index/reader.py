@@ -51,6 +51,11 @@ class IndexReader:
         (found,) = self._connection.execute(query, tuple(arguments)).fetchone()
         return int(found)
 
+    def count_by(self, column: str, where: str, arguments: Iterable[object] = ()) -> dict[str, int]:
+        """How many rows :meth:`rows` would give, for each value of ``column``."""
+        query = f"SELECT {column}, count(*) FROM jobs WHERE {where} GROUP BY {column}"
+        return dict(self._connection.execute(query, tuple(arguments)).fetchall())
+
     def rows_of(self, ids: Iterable[int]) -> list[Row]:
         """The rows of these jobs, as far as they are there."""
         wanted, found = list(ids), []

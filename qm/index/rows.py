@@ -64,6 +64,8 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE INDEX IF NOT EXISTS jobs_by_name ON jobs (name);
 CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (ended);
 CREATE INDEX IF NOT EXISTS jobs_open ON jobs (state) WHERE ended IS NULL;
+CREATE INDEX IF NOT EXISTS jobs_ended_state ON jobs (state, ended) WHERE ended IS NOT NULL;
+CREATE INDEX IF NOT EXISTS jobs_ended_owner ON jobs (owner, state, ended) WHERE ended IS NOT NULL;
 CREATE TABLE IF NOT EXISTS arrivals (name TEXT PRIMARY KEY, reason TEXT, since TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 """
