@@ -9,28 +9,27 @@ import argparse
 import contextlib
 import logging
 import os
-import select
 import signal
-import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import waitress
-
 from qm.config import Config, load_config
 from qm.errors import QMError
 from web.app import make_app
-from web.guard import Application
+from web.codes import issue_code
+from web.hosts import is_loopback_host
 from web.listening import listen
+from web.logs import start_logging
+from web.server import make_server
 from web.site import make_site
+from web.tokens import existing_or_new, token_path
 
 log = logging.getLogger("qm.web")
-
-THREADS = 8
 
 
 def main() -> NoReturn:
@@ -43,24 +42,60 @@ def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     # First of all: whoever finds the port open may end the page already.
     _end_when_told()
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
-    log.setLevel(logging.INFO)
-    # One line for each request that has to wait a moment would say nothing.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    start_logging()
     try:
         config = load_config(options.config, options.folder)
-        source = "QMserv.cfg" if config.source is None else str(config.source)
-        sockets = listen(config.web.host, config.web.port, source)
+        browser = config.web.open_browser and not options.no_browser
+        return serve(config, browser=browser, attached=options.attached)
     except QMError as error:
         log.error("%s", f"{error.message}. {error.hint}".rstrip())
         return error.exit_code
     except OSError as error:
         log.error("the web page cannot be opened: %s", error.strerror)
         return 1
-    if options.attached:
+
+
+def serve(config: Config, *, browser: bool = False, attached: bool = False) -> int:
+    """Serve the page of this configuration until SIGTERM or Ctrl-C.
+
+    ``browser``: open it there, logged in. ``attached``: end when standard
+    input is closed. Raises ConfigError, PortTaken and OSError.
+    """
+    web = config.web
+    source = "QMserv.cfg" if config.source is None else str(config.source)
+    site = make_site(config)
+    sockets = listen(web.host, web.port, source, has_token=site.access.has_token)
+    server = make_server(make_app(site), sockets)
+    if attached:
         threading.Thread(target=_end_with_stdin, name="attached", daemon=True).start()
-    _serve(config, sockets, browser=config.web.open_browser and not options.no_browser)
+    log.info("%s shows %s", web.address, config.folder)
+    if not is_loopback_host(web.host):
+        log.info(
+            "others can reach the page, and what travels is not encrypted: where that matters,"
+            " put a proxy with TLS before it, or use localhost and ssh -L"
+        )
+    if browser:
+        threading.Thread(target=_open_browser, args=(config,), daemon=True).start()
+    # Its loop takes SystemExit and KeyboardInterrupt for the wish to end.
+    server.run()
     return 0
+
+
+def login_link(config: Config) -> str:
+    """An address that logs in once, within a minute. Makes the token where there is none.
+
+    Raises ConfigError and OSError.
+    """
+    token = existing_or_new(token_path(config))
+    return f"{config.web.address}login?code={issue_code(token, config.web.port, time.time())}"
+
+
+def _open_browser(config: Config) -> None:
+    try:
+        webbrowser.open(login_link(config))
+    except (QMError, OSError) as error:
+        log.warning("the browser is opened without a login: %s", error)
+        webbrowser.open(config.web.address)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,39 +113,6 @@ def _end_when_told() -> None:
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
-
-
-def _serve(config: Config, sockets: list[socket.socket], *, browser: bool) -> None:
-    server = _server(make_app(make_site(config)), sockets)
-    address = address_of(config.web.host, config.web.port)
-    log.info("%s shows %s", address, config.folder)
-    if browser:
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-    # Its loop takes SystemExit and KeyboardInterrupt for the wish to end.
-    server.run()
-
-
-def address_of(host: str, port: int) -> str:
-    """What to type into a browser: an IPv6 address needs brackets there."""
-    bare = host.strip("[]")
-    return f"http://[{bare}]:{port}/" if ":" in bare else f"http://{bare}:{port}/"
-
-
-def _server(app: Application, sockets: list[socket.socket]) -> waitress.server.BaseWSGIServer:
-    return waitress.create_server(
-        app,
-        sockets=sockets,
-        threads=THREADS,
-        ident=None,
-        connection_limit=200,
-        channel_timeout=60,
-        cleanup_interval=10,
-        max_request_body_size=65536,
-        max_request_header_size=16384,
-        outbuf_high_watermark=262144,
-        outbuf_overflow=262144,
-        asyncore_use_poll=hasattr(select, "poll"),
-    )
 
 
 def _end_with_stdin() -> None:

@@ -2,25 +2,116 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from qm.config import WebConfig
+from qm.config import Config, WebConfig
+from web.codes import Codes
 from web.hosts import is_loopback_host
+from web.problem import Problem
 from web.roles import Caller, Role
+from web.sessions import LIFETIME, Sessions
+from web.tokens import Token, TokenFile, token_path
+
+_BEARER = "bearer "
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="QM"'}
 
 
 def anonymous_role(config: WebConfig) -> Role:
     """What somebody may do who has not logged in."""
-    return Role.VIEWER if is_loopback_host(config.host) else Role.OPEN
+    if config.anonymous == "auto":
+        return Role.VIEWER if is_loopback_host(config.host) else Role.OPEN
+    return Role.VIEWER if config.anonymous == "viewer" else Role.OPEN
 
 
 class Access:
-    """Tells who is behind a request."""
+    """Tells who is behind a request, and begins and ends sessions."""
 
-    def __init__(self, config: WebConfig) -> None:
-        self._anonymous = anonymous_role(config)
+    def __init__(self, config: Config) -> None:
+        """Raises ConfigError where the token lies in QM_FOLDER."""
+        self._anonymous = anonymous_role(config.web)
+        self._port = config.web.port
+        self._token_file = TokenFile(token_path(config))
+        sessions = self._token_file.path.with_name(f"web-sessions-{self._port}.json")
+        self._sessions = Sessions(sessions, time.time)
+        self._codes = Codes(self._port, time.time())
 
     def caller_of(self, environ: dict[str, Any]) -> Caller:
-        """Who has sent this request."""
+        """Who has sent this request; Problem 401 for a token that is wrong."""
         address = str(environ.get("REMOTE_ADDR", ""))
+        token = self._token_file.token()
+        shown = environ.get("HTTP_AUTHORIZATION")
+        if shown is not None:
+            return _by_token(token, shown, address)
+        if token is not None:
+            for value in _cookies(environ.get("HTTP_COOKIE", ""), self._cookie(token)):
+                session = self._sessions.find(value, token)
+                if session is not None:
+                    key = f"session {session.digest}"
+                    return Caller(session.role, key, address, session=session.digest)
         return Caller(self._anonymous, f"address {address}", address)
+
+    def still_holds(self, who: Caller) -> bool:
+        """False once the session has ended or the token was replaced: for long answers."""
+        token = self._token_file.token()
+        if who.session is not None:
+            return token is not None and self._sessions.get(who.session, token) is not None
+        return not who.by_token or (token is not None and who.key == _token_key(token))
+
+    def role_by_token(self, shown: str) -> Role | None:
+        """The role of somebody who shows this token in the login form."""
+        token = self._token_file.token()
+        return None if token is None else token.role_of(shown)
+
+    def role_by_code(self, code: str) -> Role | None:
+        """The role of somebody who brings a code of ``qm web login``. It is used up by that."""
+        token = self._token_file.token()
+        if token is not None and self._codes.redeem(token, code, time.time()):
+            return Role.OPERATOR
+        return None
+
+    def begin(self, role: Role, *, secure: bool) -> str:
+        """Begin a session; returns the header Set-Cookie. ``secure``: the browser uses https."""
+        token = self._token_file.token()
+        if token is None:
+            raise Problem(401, headers=_CHALLENGE)
+        value = self._sessions.begin(role, token)
+        cookie = f"{self._cookie(token)}={value}; Max-Age={int(LIFETIME)}"
+        return f"{cookie}; Path=/; HttpOnly; SameSite=Strict{'; Secure' if secure else ''}"
+
+    def end(self, who: Caller) -> str | None:
+        """End the caller's session; returns the header Set-Cookie that forgets it."""
+        token = self._token_file.token()
+        if who.session is None or token is None:
+            return None
+        self._sessions.end(who.session)
+        return f"{self._cookie(token)}=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict"
+
+    @property
+    def has_token(self) -> bool:
+        """True if there is a token to log in with."""
+        return self._token_file.token() is not None
+
+    def _cookie(self, token: Token) -> str:
+        # Browsers send a cookie to every port of a host; the mark keeps two machines apart that
+        # are reached as localhost by tunnels.
+        return f"qm_{self._port}_{token.mark}"
+
+
+def _by_token(token: Token | None, authorization: str, address: str) -> Caller:
+    shown = authorization[len(_BEARER) :].strip()
+    known = token is not None and authorization.lower().startswith(_BEARER)
+    role = token.role_of(shown) if token is not None and known else None
+    if role is None or token is None:
+        raise Problem(401, "The token is not the one of this page.", headers=_CHALLENGE)
+    return Caller(role, _token_key(token), address, by_token=True)
+
+
+def _token_key(token: Token) -> str:
+    return f"token {token.mark}"
+
+
+def _cookies(header: str, name: str) -> list[str]:
+    """The values of the cookies of this name; a browser may send several."""
+    pairs = (pair.strip().partition("=") for pair in header.split(";"))
+    return [value for key, _, value in pairs if key == name and value]

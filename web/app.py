@@ -11,7 +11,7 @@ import bottle
 from web.access import Access
 from web.gate import Gate, check_role
 from web.guard import Application, Guard
-from web.hosts import bare
+from web.hosts import own_names
 from web.problem import Problem, Problems
 from web.ratelimit import RateLimit
 from web.roles import Role, set_caller
@@ -20,6 +20,8 @@ from web.site import Site
 
 FEATURES = (
     "web.pages.main",
+    "web.login",
+    "web.health",
     "web.static_files",
 )
 """Modules with ``add_routes(routes: Routes, site: Site) -> None``, in the order of matching."""
@@ -29,7 +31,7 @@ CHANGES_A_MINUTE = 60
 
 def make_app(site: Site) -> Application:
     """The application for waitress."""
-    return Guard(build(site), {bare(site.config.web.host)})
+    return Guard(build(site), own_names(site.config.web))
 
 
 def build(site: Site) -> bottle.Bottle:
@@ -38,7 +40,7 @@ def build(site: Site) -> bottle.Bottle:
     problems = Problems(site.templates, debug=site.config.web.debug)
     gate = Gate(problems, RateLimit(CHANGES_A_MINUTE, 60.0, time.monotonic))
     app.install(gate)
-    _identify_first(app, gate, Access(site.config.web))
+    _identify_first(app, gate, site.access)
     app.default_error_handler = _error_handler(gate, problems)
     routes = Routes(app)
     for name in FEATURES:

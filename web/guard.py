@@ -8,6 +8,7 @@ from typing import Any
 
 from web.headers import with_headers
 from web.hosts import is_our_host
+from web.logs import LogStream
 from web.problem import set_request_id
 
 Environ = dict[str, Any]
@@ -22,11 +23,13 @@ class Guard:
         """``names`` are allowed beside localhost and loopback addresses; in lower case."""
         self._inner = inner
         self._names = frozenset(names)
+        self._errors = LogStream()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         name = secrets.token_hex(6)
         set_request_id(environ, name)
+        environ["wsgi.errors"] = self._errors
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             safe = [*with_headers(environ, headers), ("X-Request-Id", name)]

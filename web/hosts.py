@@ -8,8 +8,13 @@ only names that the page is meant to be opened under are answered.
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Collection
 from urllib.parse import urlsplit
+
+import psutil
+
+from qm.config import WebConfig
 
 EVERYWHERE = "*"
 """As Host: all addresses of this machine, IPv4 and IPv6."""
@@ -49,3 +54,29 @@ def is_loopback_host(host: str) -> bool:
 def bare(host: str) -> str:
     """A host name or address in lower case, without brackets and last dot."""
     return host.strip("[]").rstrip(".").lower()
+
+
+def own_names(config: WebConfig) -> frozenset[str]:
+    """The names and addresses under which browsers may ask for the page, beside localhost.
+
+    On a page for this machine only these are Allowed_hosts; else also the
+    machine's names and addresses. An address cannot be made to mean another
+    machine; of names, those of the machine itself are for its network to give.
+    """
+    names = {bare(name) for name in config.allowed_hosts or ()}
+    if not is_loopback_host(config.host):
+        machine = socket.gethostname().lower()
+        names |= {machine, machine.partition(".")[0], *_own_addresses()}
+        names |= {bare(config.host)} - {EVERYWHERE}
+    return frozenset(names) - {""}
+
+
+def _own_addresses() -> set[str]:
+    families = (socket.AF_INET, socket.AF_INET6)
+    return {
+        # fe80::1%eth0: browsers leave the interface out.
+        address.address.partition("%")[0].lower()
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family in families
+    }

@@ -1,4 +1,4 @@
-"""Where the page listens: on loopback addresses only."""
+"""Where the page listens: where others can open it only with a token to ask them for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import socket
 
 from qm.errors import ConfigError, QMError
-from web.hosts import is_loopback
+from web.hosts import EVERYWHERE, bare, is_loopback, is_loopback_host
 
 _BACKLOG = 128
 
@@ -17,15 +17,19 @@ class PortTaken(QMError):
     exit_code = 3
 
 
-def listen(host: str, port: int, source: str) -> list[socket.socket]:
-    """Sockets that listen on every address of ``host``, which must all be loopback ones.
+def listen(host: str, port: int, source: str, *, has_token: bool) -> list[socket.socket]:
+    """Sockets that listen on every address of ``host``; of this machine for ``*``.
 
     ``source`` is the name of the configuration to show. Raises ConfigError
-    where the host is not known or others can reach it, PortTaken, and OSError.
+    where the host is not known, or others can reach it and there is no token;
+    PortTaken, and OSError.
     """
     sockets: list[socket.socket] = []
     try:
-        for family, address in _addresses(host, port, source):
+        addresses = _addresses(host, port, source)
+        if not has_token:
+            _check_reach(host, port, source, [address for _, (address, _) in addresses])
+        for family, address in addresses:
             opened = _open(family, address, port)
             if opened is not None:
                 sockets.append(opened)
@@ -41,9 +45,9 @@ def listen(host: str, port: int, source: str) -> list[socket.socket]:
 def _addresses(
     host: str, port: int, source: str
 ) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
-    bare = host.strip("[]")
+    name = None if host == EVERYWHERE else bare(host)
     try:
-        found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(
@@ -51,16 +55,21 @@ def _addresses(
         ) from None
     families = (socket.AF_INET, socket.AF_INET6)
     addresses = {(entry[0], str(entry[4][0])): None for entry in found if entry[0] in families}
-    beyond = [address for _, address in addresses if not is_loopback(address)]
-    if beyond:
-        raise ConfigError(
-            source,
-            None,
-            f'Host = "{host}" means {beyond[0]}: others could open the page, and it asks nobody'
-            " for a password yet",
-            hint=f"Use localhost; from another machine, come by: ssh -L {port}:localhost:{port}.",
-        )
     return [(family, (address, port)) for family, address in addresses]
+
+
+def _check_reach(host: str, port: int, source: str, addresses: list[str]) -> None:
+    beyond = [address for address in addresses if not is_loopback(address)]
+    if not beyond and is_loopback_host(host):
+        return
+    raise ConfigError(
+        source,
+        None,
+        f'Host = "{host}" means {(beyond or addresses)[0]}: others could open the page, and there'
+        " is no token to ask them for",
+        hint="`qm web token --new` makes one. Or use localhost; from another machine, come by:"
+        f" ssh -L {port}:localhost:{port}.",
+    )
 
 
 def _open(

@@ -13,6 +13,7 @@ from qm.control.client import ask, who_asks
 from qm.folders.layout import Layout
 from qm.times import utc_text
 from qm.view import View, load
+from web.access import Access
 from web.hosts import is_loopback_host
 from web.ratelimit import Turnstile
 from web.roles import Role
@@ -77,6 +78,8 @@ class Site:
     config: Config
     look: Looker
     rights: Rights
+    access: Access
+    """Who is who; ``access.still_holds(caller)`` for answers that go on for long."""
     templates: Templates
     static: StaticFiles
     searches: Turnstile = field(default_factory=lambda: Turnstile(_SEARCHES))
@@ -108,7 +111,7 @@ class Site:
 
 
 def make_site(config: Config) -> Site:
-    """The site of a configuration."""
+    """The site of a configuration; ConfigError where the token lies in QM_FOLDER."""
     layout = Layout(str(config.folder))
     static = StaticFiles.load()
     return Site(
@@ -116,6 +119,7 @@ def make_site(config: Config) -> Site:
         config=config,
         look=Looker(lambda: load(layout, utc_text(time.time() - _RECENT)), time.monotonic),
         rights=rights_of(config),
+        access=Access(config),
         templates=Templates(static.url, time.time),
         static=static,
     )

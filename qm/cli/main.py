@@ -49,6 +49,7 @@ COMMANDS = {
     "doctor": "qm.cli.running:doctor",
     "notify": "qm.cli.telling:notify",
     "service": "qm.cli.installing:service",
+    "web": "qm.cli.web:web",
     "worker": "qm.cli.background:worker",
     "demo": "qm.cli.running:demo",
     "completion": "qm.cli.completing:completion",
@@ -68,7 +69,7 @@ SECTIONS = {
     "Steering": ("hold", "release", "suspend", "resume", "set", "priority", "drain", "limit"),
     "QM itself": (
         *("init", "serve", "start", "stop", "restart", "reload", "status", "service"),
-        *("doctor", "notify", "clean", "demo", "completion", "help"),
+        *("web", "doctor", "notify", "clean", "demo", "completion", "help"),
     ),
     "Other names": ("qsub", "qstat", "qdel", "qhold", "qrls", "task", "worker"),
 }

@@ -52,7 +52,7 @@ def standing(layout: Layout, config: Config) -> dict[str, Any]:
         "limits": {"processors": steering.processors, "memory": steering.memory},
         "drain": steering.drain and {"since": steering.drain.since, "who": steering.drain.who},
         "obstacle": facts.get("obstacle") or None,
-        "page": _page(config) if manager.get("web") else None,
+        "page": config.web.address if manager.get("web") else None,
         "log": manager.get("log"),
         "jobs": {
             state.value.lower(): count
@@ -87,11 +87,6 @@ def _steering(layout: Layout) -> Steering:
         return StateFile(layout.own, "", sync=False).load().steering
     except (OSError, RecordError):
         return Steering()  # No QM was here yet, or `qm doctor` has something to say.
-
-
-def _page(config: Config) -> str:
-    host = config.web.host.strip("[]")
-    return f"http://{f'[{host}]' if ':' in host else host}:{config.web.port}/"
 
 
 def standing_text(found: dict[str, Any]) -> str:

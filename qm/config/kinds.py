@@ -192,6 +192,13 @@ def _read_host(text: str) -> str:
     return text
 
 
+def _read_hosts(text: str) -> tuple[str, ...]:
+    names = dict.fromkeys(filter(None, (name.strip().lower() for name in text.split(","))))
+    if not names:
+        raise ValueError(text)
+    return tuple(map(_read_host, names))
+
+
 SWITCH: Kind[bool] = Kind(
     "yes or no",
     "yes or no (True and False, on and off, 1 and 0 are understood too)",
@@ -223,4 +230,7 @@ NAMES: Kind[tuple[str, ...]] = Kind(
 HOURS: Kind[Hours] = Kind("hours", HOURS_FORMS, parse_hours)
 HOST: Kind[str] = Kind(
     "host", "a host name or an address, without http:// and without a port", _read_host
+)
+HOSTS: Kind[tuple[str, ...]] = Kind(
+    "host names", "host names without http:// and ports, separated by commas", _read_hosts
 )

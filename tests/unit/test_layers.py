@@ -30,7 +30,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm.reactor", "qm.submit", "qm.view"}),
     frozenset({"qm.recovery", "qm.reconfigure"}),
     frozenset({"qm.cleaning", "qm.daemon", "qm.dashboard", "qm.demo"}),
-    frozenset({"qm.cli", "web"}),
+    frozenset({"web"}),
+    frozenset({"qm.cli"}),
     frozenset({"qm.__main__"}),
 )
 

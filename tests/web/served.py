@@ -51,10 +51,13 @@ class Served:
             connection.close()
 
     def raw(self, request: bytes) -> bytes:
-        """The whole answer to bytes that no client library would send."""
+        """The whole answer to bytes that no client library would send.
+
+        They have to ask for the connection to be closed; who closes it on this
+        side gets no answer, because the page takes that for a reader who left.
+        """
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
@@ -66,7 +69,9 @@ def web_command(config: Path, *arguments: str) -> list[str]:
 def write_config(path: Path, folder: Path, port: int, **web: object) -> Path:
     """A QMserv.cfg for a page on this port."""
     lines = ["[QMServer]", f"QM_FOLDER = {folder}", "[WEB_QMserver]", f"The_Port = {port}"]
-    lines += [f"{name} = {value}" for name, value in web.items()]
+    # Never the file of the person who runs the tests.
+    token = path.with_name("web-token")
+    lines += [f"{name} = {value}" for name, value in {"Token_file": token, **web}.items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 

@@ -15,7 +15,7 @@ import pytest
 from qm.folders.layout import Layout
 from tests.live.conftest import make_queue
 from tests.live.harness import Queue, wait_for
-from tests.web.served import Served, free_port, served, web_command, write_config
+from tests.web.served import Served, answers, free_port, served, web_command, write_config
 
 __all__ = ["make_queue"]  # A fixture.
 
@@ -206,17 +206,24 @@ def run_page(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
-def test_a_page_that_others_could_open_is_refused(tmp_path: Path, host: str) -> None:
-    config = write_config(tmp_path / "QMserv.cfg", tmp_path, free_port(), Host=host)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "*"])
+def test_a_page_that_others_could_open_is_refused_without_a_token(
+    tmp_path: Path, host: str
+) -> None:
+    port = free_port()
+    config = write_config(tmp_path / "QMserv.cfg", tmp_path / "QM", port, Host=host)
     said = run_page(config)
     assert said.returncode == 2
     assert f'Host = "{host}"' in said.stderr and "others could open the page" in said.stderr
+    assert "`qm web token --new` makes one" in said.stderr
     assert len(said.stderr.splitlines()) == 1
+    assert not answers(port)
 
 
 def test_a_host_that_is_not_known_is_told(tmp_path: Path) -> None:
-    config = write_config(tmp_path / "QMserv.cfg", tmp_path, free_port(), Host="no-such.invalid")
+    config = write_config(
+        tmp_path / "QMserv.cfg", tmp_path / "QM", free_port(), Host="no-such.invalid"
+    )
     said = run_page(config)
     assert said.returncode == 2 and 'Host = "no-such.invalid" is not known' in said.stderr
 
