@@ -156,8 +156,16 @@ def a_driver(root: Path) -> Iterator[Driver]:
     try:
         yield driver
     finally:
-        if driver.process.poll() is None:
-            driver.close()
-            for child in psutil.Process(driver.process.pid).children(recursive=True):
-                child.kill()
+        driver.close()
+        wait_until("the supervisor ends", lambda: _has_ended(driver.process))
         driver.end()
+
+
+def _has_ended(supervisor: subprocess.Popen[bytes]) -> bool:
+    """True if it has; else its jobs are ended, after which it ends itself."""
+    if supervisor.poll() is not None:
+        return True
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(supervisor.pid).children(recursive=True):
+            child.kill()
+    return False
