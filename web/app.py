@@ -11,7 +11,7 @@ import bottle
 from web.access import Access
 from web.gate import Gate, check_role
 from web.guard import Application, Guard
-from web.hosts import own_names
+from web.hosts import OwnNames
 from web.problem import Problem, Problems
 from web.ratelimit import RateLimit
 from web.roles import Role, set_caller
@@ -31,7 +31,7 @@ CHANGES_A_MINUTE = 60
 
 def make_app(site: Site) -> Application:
     """The application for waitress."""
-    return Guard(build(site), own_names(site.config.web))
+    return Guard(build(site), OwnNames.of(site.config.web))
 
 
 def build(site: Site) -> bottle.Bottle:

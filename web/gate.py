@@ -11,6 +11,7 @@ from urllib.parse import quote
 import bottle
 
 from qm.errors import QMError
+from web.compression import packed
 from web.headers import use_headers
 from web.origin import SAFE_METHODS, origin_is_ours
 from web.problem import Problem, Problems, is_api, problem_of, request_id
@@ -82,7 +83,9 @@ class Gate:
         answer = handler(**_exact_parts(environ, route, parts))
         if rules.headers is not None:
             use_headers(environ, rules.headers)
-        return _as_json(answer) if isinstance(answer, dict | list) else answer
+        if isinstance(answer, dict | list):
+            answer = _as_json(answer)
+        return packed(answer, environ.get("HTTP_ACCEPT_ENCODING", ""))
 
     def _count(self) -> None:
         wait = self._changes.take(caller().key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from web.headers import with_headers
@@ -19,10 +19,10 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 class Guard:
     """Lets requests through to ``inner`` that ask for one of our names."""
 
-    def __init__(self, inner: Application, names: Collection[str]) -> None:
+    def __init__(self, inner: Application, names: Container[str]) -> None:
         """``names`` are allowed beside localhost and loopback addresses; in lower case."""
         self._inner = inner
-        self._names = frozenset(names)
+        self._names = names
         self._errors = LogStream()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Collection
+from collections.abc import Container
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import psutil
@@ -20,7 +21,7 @@ EVERYWHERE = "*"
 """As Host: all addresses of this machine, IPv4 and IPv6."""
 
 
-def is_our_host(header: str, names: Collection[str]) -> bool:
+def is_our_host(header: str, names: Container[str]) -> bool:
     """True if the Host ``header`` names localhost, a loopback address or one of ``names``.
 
     ``names`` are in lower case, without port and brackets. Two Host headers
@@ -56,19 +57,30 @@ def bare(host: str) -> str:
     return host.strip("[]").rstrip(".").lower()
 
 
-def own_names(config: WebConfig) -> frozenset[str]:
+@dataclass(frozen=True, slots=True)
+class OwnNames:
     """The names and addresses under which browsers may ask for the page, beside localhost.
 
-    On a page for this machine only these are Allowed_hosts; else also the
-    machine's names and addresses. An address cannot be made to mean another
-    machine; of names, those of the machine itself are for its network to give.
+    An address cannot be made to mean another machine; the machine's names are
+    for its network to give. Both only where others may open the page at all.
     """
-    names = {bare(name) for name in config.allowed_hosts or ()}
-    if not is_loopback_host(config.host):
-        machine = socket.gethostname().lower()
-        names |= {machine, machine.partition(".")[0], *_own_addresses()}
-        names |= {bare(config.host)} - {EVERYWHERE}
-    return frozenset(names) - {""}
+
+    names: frozenset[str]
+    addresses: bool
+
+    @classmethod
+    def of(cls, config: WebConfig) -> OwnNames:
+        """Allowed_hosts; where the page listens beyond this machine, also what it is called."""
+        names = {bare(name) for name in config.allowed_hosts or ()}
+        beyond = not is_loopback_host(config.host)
+        if beyond:
+            machine = socket.gethostname().lower()
+            names |= {machine, machine.partition(".")[0], bare(config.host)}
+        return cls(frozenset(names) - {"", EVERYWHERE}, beyond)
+
+    def __contains__(self, name: object) -> bool:
+        # Addresses come and go while the page runs: they are asked for each time.
+        return name in self.names or (self.addresses and name in _own_addresses())
 
 
 def _own_addresses() -> set[str]:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import http.client
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
+import bottle
+
+from qm.config import load_config
+from qm.folders.layout import Layout
 from tests.live.harness import wait_for
+from web.app import build
+from web.codes import issue_code
+from web.site import make_site
+from web.tokens import Token, existing_or_new, new_token
+
+FORM = "application/x-www-form-urlencoded"
+_VARIABLE = re.compile(r"<([a-z_]\w*)(?::([a-z]+))?[^>]*>")
+_EXAMPLES = {"int": "1", "float": "1.5", "path": "a/b"}
 
 
 def free_port() -> int:
@@ -28,7 +47,39 @@ class Answer:
 
     status: int
     headers: dict[str, str]
-    text: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text, unpacked."""
+        packed = self.headers.get("content-encoding") == "gzip"
+        return (gzip.decompress(self.body) if packed else self.body).decode("utf-8")
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody with a cookie, or a token, at our page: changes come from its own origin."""
+
+    page: Served
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **h: str) -> Answer:
+        """One request; headers in ``h`` win."""
+        return self.page.ask(path, method, body, **{**self.headers, **h})
+
+    def send(self, path: str, data: object = None, method: str = "POST", **h: str) -> Answer:
+        """A change with JSON."""
+        body = b"" if data is None else json.dumps(data).encode()
+        return self.ask(path, method, body, **{"Content-Type": "application/json", **h})
+
+    def submit(self, path: str, **fields: str) -> Answer:
+        """A form, by POST."""
+        return self.ask(path, "POST", urlencode(fields).encode(), **{"Content-Type": FORM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +89,36 @@ class Served:
     process: subprocess.Popen[bytes]
     port: int
     folder: Path
+    config: Path
 
-    def ask(self, path: str = "/", method: str = "GET", **headers: str) -> Answer:
+    @property
+    def origin(self) -> str:
+        """As browsers send it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def token_file(self) -> Path:
+        """The file that write_config names."""
+        return self.config.with_name("web-token")
+
+    def token(self) -> Token:
+        """The page's token, made where there is none."""
+        return existing_or_new(self.token_file)
+
+    def said(self) -> str:
+        """What the page's process has printed."""
+        return log_of(self.config).read_text(encoding="utf-8")
+
+    def ask(
+        self, path: str = "/", method: str = "GET", body: bytes | None = None, **headers: str
+    ) -> Answer:
         """One request, with ``headers`` in place of the usual ones."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request(method, path, headers=headers)
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             names = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, names, response.read().decode("utf-8"))
+            return Answer(response.status, names, response.read())
         finally:
             connection.close()
 
@@ -59,6 +131,33 @@ class Served:
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def anonymous(self) -> Visitor:
+        """Who has not logged in, in a browser."""
+        return Visitor(self, {"Origin": self.origin})
+
+    def operator(self) -> Visitor:
+        """Who has logged in by a code."""
+        code = issue_code(self.token(), self.port, time.time())
+        return Visitor(self, {"Cookie": cookie_of(self.ask(f"/login?code={code}"))} | self._from())
+
+    def viewer(self) -> Visitor:
+        """Who has logged in by the viewer's token."""
+        sent = self.anonymous().submit("/login", token=self.token().viewer)
+        return Visitor(self, {"Cookie": cookie_of(sent)} | self._from())
+
+    def program(self) -> Visitor:
+        """A program with the token."""
+        return Visitor(self, {"Authorization": f"Bearer {self.token().secret}"})
+
+    def _from(self) -> dict[str, str]:
+        return {"Origin": self.origin}
+
+
+def cookie_of(answer: Answer) -> str:
+    """The cookie that an answer sets, as the browser sends it back."""
+    assert answer.status == 303, (answer.status, answer.text)
+    return answer.headers["set-cookie"].partition(";")[0]
 
 
 def web_command(config: Path, *arguments: str) -> list[str]:
@@ -76,6 +175,11 @@ def write_config(path: Path, folder: Path, port: int, **web: object) -> Path:
     return path
 
 
+def log_of(config: Path) -> Path:
+    """Where `served` keeps what the page prints."""
+    return config.with_name("web.log")
+
+
 def answers(port: int) -> bool:
     """True once somebody listens."""
     try:
@@ -88,17 +192,57 @@ def answers(port: int) -> bool:
 @contextmanager
 def served(folder: Path, config: Path, port: int) -> Iterator[Served]:
     """The page of ``folder``, ended afterwards."""
-    with subprocess.Popen(
-        web_command(config),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "HOME": str(config.parent)},
-    ) as process:
+    with (
+        log_of(config).open("ab") as log,
+        subprocess.Popen(
+            web_command(config),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env={**os.environ, "HOME": str(config.parent)},
+        ) as process,
+    ):
+        page = Served(process, port, folder, config)
         try:
             wait_for("the page answers", lambda: process.poll() is not None or answers(port))
-            assert process.poll() is None, process.communicate()[1].decode()
-            yield Served(process, port, folder)
+            assert process.poll() is None, page.said()
+            yield page
         finally:
             process.terminate()
             process.wait(10)
+
+
+@contextmanager
+def page_of_empty_queue(base: Path, **web: object) -> Iterator[Served]:
+    """The page of an empty QM_FOLDER without a manager; ``web`` are options of its section."""
+    folder = base / "QM"
+    Layout(str(folder)).create()
+    port = free_port()
+    config = write_config(base / "QMserv.cfg", folder, port, **web)
+    if web.get("Host", "localhost") != "localhost":
+        new_token(config.with_name("web-token"))
+    with served(folder, config, port) as page:
+        yield page
+
+
+def application(base: Path) -> bottle.Bottle:
+    """The application as it is served, to look at its routes."""
+    folder = base / "QM"
+    Layout(str(folder)).create()
+    config = write_config(base / "routes.cfg", folder, 8000)
+    return build(make_site(load_config(config)))
+
+
+def example_path(rule: str) -> str:
+    """A path that a route's rule matches."""
+    return _VARIABLE.sub(lambda found: _EXAMPLES.get(found[2] or "", "x"), rule)
+
+
+def digest_of(folder: Path) -> str:
+    """What tells two states of a folder apart: all names and contents, and links as they are."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        total.update(os.fsencode(path))
+        if path.is_file() and not path.is_symlink():
+            total.update(path.read_bytes())
+    return total.hexdigest()
