@@ -10,6 +10,7 @@ from qm.folders.layout import Layout
 from qm.index import ArrivalRow, IndexReader, Row
 from qm.model import ACTIVE_STATES, WAITING_STATES, Reason
 from qm.planner import Capacity
+from qm.view.conditions import Conditions
 from qm.view.entries import (
     Entry,
     Explained,
@@ -20,7 +21,7 @@ from qm.view.entries import (
     reasons_of,
     waits_for_its_turn,
 )
-from qm.view.query import Query, arrange, has_wildcard, is_id, likeness, matcher
+from qm.view.query import Query, arrange, is_id, matcher
 
 _BY_COLUMN = frozenset({"id", "name", "priority", "submitted", "started", "ended"})
 """What SQLite sorts by as :func:`arrange` does."""
@@ -83,17 +84,7 @@ class _Selection:
     def __init__(self, index: IndexReader, query: Query) -> None:
         self._index = index
         self._query = query
-        self._conditions: list[str] = []
-        self._arguments: list[object] = []
-        if query.states:
-            self._is_one_of("state", sorted(query.states))
-        for column, patterns in (("owner", query.owners), ("name", query.names)):
-            if patterns:
-                self._is_like(column, patterns)
-        if query.targets:
-            self._is_target(query.targets)
-        if query.until is not None:
-            self._hold("coalesce(ended, submitted) <= ?", [query.until])
+        self._conditions = Conditions(index, query)
 
     def rows(self, since: str | None) -> tuple[list[Row], int, int]:
         """The rows, and how many that wait and that have ended are left out."""
@@ -116,12 +107,13 @@ class _Selection:
         return found + waiting + ended, more_waiting, more_ended
 
     def _read(self, part: str, arguments: list[str], tail: str) -> list[Row]:
-        where = " AND ".join([part, *self._conditions])
-        return self._index.rows(where, [*arguments, *self._arguments], tail)
+        conditions = self._conditions
+        where = conditions.where(part)
+        return self._index.rows(where, [*arguments, *conditions.arguments], tail)
 
     def _count(self, part: str, arguments: list[str]) -> int:
-        where = " AND ".join([part, *self._conditions])
-        return self._index.count(where, [*arguments, *self._arguments])
+        conditions = self._conditions
+        return self._index.count(conditions.where(part), [*arguments, *conditions.arguments])
 
     def _tail(self) -> str:
         """So that of each part no more is read than the whole list may show."""
@@ -130,29 +122,6 @@ class _Selection:
             return ""
         way = "DESC" if self._query.reverse else "ASC"
         return f"ORDER BY {column} IS NULL, {column} {way}, id LIMIT {limit}"
-
-    def _hold(self, condition: str, arguments: list[object]) -> None:
-        self._conditions.append(condition)
-        self._arguments += arguments
-
-    def _is_one_of(self, column: str, values: list[str]) -> None:
-        self._hold(f"{column} IN ({', '.join('?' * len(values))})", [*values])
-
-    def _is_like(self, column: str, patterns: tuple[str, ...]) -> None:
-        if any(map(has_wildcard, patterns)):
-            self._index.teach(f"like_{column}", likeness(patterns))
-            self._hold(f"like_{column}({column})", [])
-        else:
-            self._is_one_of(column, [*patterns])
-
-    def _is_target(self, targets: tuple[str, ...]) -> None:
-        ids = [int(target) for target in targets if is_id(target)]
-        named = f"name IN ({', '.join('?' * len(targets))})"
-        arguments: list[object] = [*targets]
-        if any(map(has_wildcard, targets)):
-            self._index.teach("is_target", likeness(targets))
-            named, arguments = "is_target(name)", []
-        self._hold(f"(id IN ({', '.join('?' * len(ids))}) OR {named})", [*ids, *arguments])
 
 
 def _arrivals(index: IndexReader, layout: Layout, query: Query) -> list[Entry]:
