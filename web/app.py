@@ -22,6 +22,7 @@ FEATURES = (
     "web.pages.main",
     "web.login",
     "web.health",
+    "web.api.events",
     "web.static_files",
 )
 """Modules with ``add_routes(routes: Routes, site: Site) -> None``, in the order of matching."""

@@ -113,7 +113,9 @@ class Hub:
             missed = self._number - seen
             new = [self._ring[-count] for count in range(missed, 0, -1)]
             name = self._name(self._number)
-        return Heard(tuple(_about(event, topics) for event in new if _is_about(event, topics)), name)
+        return Heard(
+            tuple(_about(event, topics) for event in new if _is_about(event, topics)), name
+        )
 
     def _name(self, number: int) -> str:
         return f"{self._epoch}-{number}"
