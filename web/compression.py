@@ -26,7 +26,7 @@ def packed(answer: Any, accepted: str) -> Any:
     body = answer.body if whole else answer
     if "gzip" not in accepted or not isinstance(body, str | bytes) or len(body) < _SMALLEST:
         return answer
-    kind = response.content_type or ""
+    kind = response.content_type or response.default_content_type
     if not kind.startswith(_TEXT) or kind.startswith(_NEVER) or response.status_code != 200:
         return answer
     if any(response.get_header(name) for name in _NOT_WHOLE):

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,12 +190,12 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def served(folder: Path, config: Path, port: int) -> Iterator[Served]:
-    """The page of ``folder``, ended afterwards."""
+def served(folder: Path, config: Path, port: int, command: Sequence[str] = ()) -> Iterator[Served]:
+    """The page of ``folder``, ended afterwards; ``command`` in place of web_command."""
     with (
         log_of(config).open("ab") as log,
         subprocess.Popen(
-            web_command(config),
+            list(command) or web_command(config),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
