@@ -7,6 +7,7 @@ from typing import Any
 
 from qm.config import Config, WebConfig
 from web.codes import Codes
+from web.cookies import cookie_values
 from web.hosts import is_loopback_host
 from web.problem import Problem
 from web.roles import Caller, Role
@@ -44,7 +45,7 @@ class Access:
         if shown is not None:
             return _by_token(token, shown, address)
         if token is not None:
-            for value in _cookies(environ.get("HTTP_COOKIE", ""), self._cookie(token)):
+            for value in cookie_values(environ.get("HTTP_COOKIE", ""), self._cookie(token)):
                 session = self._sessions.find(value, token)
                 if session is not None:
                     key = f"session {session.digest}"
@@ -109,9 +110,3 @@ def _by_token(token: Token | None, authorization: str, address: str) -> Caller:
 
 def _token_key(token: Token) -> str:
     return f"token {token.mark}"
-
-
-def _cookies(header: str, name: str) -> list[str]:
-    """The values of the cookies of this name; a browser may send several."""
-    pairs = (pair.strip().partition("=") for pair in header.split(";"))
-    return [value for key, _, value in pairs if key == name and value]

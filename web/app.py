@@ -23,6 +23,7 @@ FEATURES = (
     "web.login",
     "web.health",
     "web.api.events",
+    "web.files",
     "web.static_files",
 )
 """Modules with ``add_routes(routes: Routes, site: Site) -> None``, in the order of matching."""
@@ -37,7 +38,9 @@ def make_app(site: Site) -> Application:
 
 def build(site: Site) -> bottle.Bottle:
     """The application without the guard; AssertionError for a route without a role."""
-    app = bottle.Bottle(autojson=False)
+    app = bottle.Bottle()
+    # The gate does it, for dictionaries and lists.
+    app.config["json.enable"] = False
     problems = Problems(site.templates, debug=site.config.web.debug)
     gate = Gate(problems, RateLimit(CHANGES_A_MINUTE, 60.0, time.monotonic))
     app.install(gate)

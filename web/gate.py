@@ -50,20 +50,28 @@ class Gate:
         try:
             return act()
         except Problem as problem:
-            return self._problems.answer(problem)
+            return self._told(problem)
         except QMError as error:
-            return self._problems.answer(problem_of(error))
+            return self._told(problem_of(error))
         except bottle.HTTPResponse as response:
             return response
         except Exception as error:
             return self.mistake(error)
+
+    def _told(self, problem: Problem, error: BaseException | None = None) -> bottle.HTTPResponse:
+        try:
+            return self._problems.answer(problem, error)
+        except Exception:
+            # The frame of all pages is broken: then it has to go without.
+            log.exception("the page for a problem cannot be made:")
+            return self._problems.in_plain_text(problem)
 
     def mistake(self, error: BaseException) -> bottle.HTTPResponse:
         """The answer where we are wrong ourselves; the log has the traceback."""
         environ = bottle.request.environ
         method, path = bottle.request.method, environ.get("PATH_INFO", "")
         log.error("request %s, %s %s:", request_id(environ), method, path, exc_info=error)
-        return self._problems.answer(Problem(500), error)
+        return self._told(Problem(500), error)
 
     def _answer(
         self,

@@ -79,6 +79,13 @@ class Problems:
         headers = {"Content-Type": kind, **problem.headers}
         return bottle.HTTPResponse(text, problem.status, headers)
 
+    def in_plain_text(self, problem: Problem) -> bottle.HTTPResponse:
+        """The same where not even the page for it can be made."""
+        detail = problem.detail or _usual_detail(problem.status)
+        text = f"{detail} (request {request_id(bottle.request.environ)})\n"
+        headers = {"Content-Type": "text/plain; charset=utf-8", **problem.headers}
+        return bottle.HTTPResponse(text, problem.status, headers)
+
     def _json(self, problem: Problem, detail: str) -> str:
         return json.dumps(
             {
