@@ -14,6 +14,7 @@ from qm.folders.layout import Layout
 from qm.times import utc_text
 from qm.view import View, load
 from web.access import Access
+from web.capability import Capabilities
 from web.hosts import is_loopback_host
 from web.ratelimit import Turnstile
 from web.roles import Role
@@ -82,6 +83,8 @@ class Site:
     """Who is who; ``access.still_holds(caller)`` for answers that go on for long."""
     templates: Templates
     static: StaticFiles
+    reports: Capabilities = field(default_factory=lambda: Capabilities(time.time))
+    """Makes the addresses under which reports are shown, and checks them."""
     searches: Turnstile = field(default_factory=lambda: Turnstile(_SEARCHES))
     """``with site.searches:`` around a search; a third one at once is told to come again."""
 
