@@ -64,8 +64,10 @@ def serve(config: Config, *, browser: bool = False, attached: bool = False) -> i
     web = config.web
     source = "QMserv.cfg" if config.source is None else str(config.source)
     site = make_site(config)
+    app = make_app(site)
+    # Last: whoever finds the port open finds a page.
     sockets = listen(web.host, web.port, source, has_token=site.access.has_token)
-    server = make_server(make_app(site), sockets)
+    server = make_server(app, sockets)
     if attached:
         threading.Thread(target=_end_with_stdin, name="attached", daemon=True).start()
     log.info("%s shows %s", web.address, config.folder)
