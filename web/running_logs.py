@@ -8,12 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from qm.folders.layout import Layout
-from qm.index import Row
 from qm.jobfiles import LOG
 from qm.progress import READ, read_progress, time_left
 from qm.times import known_seconds
-from qm.view import locate
-from qm.view.entries import entry_of
+from qm.view import Entry, locate
 from qm.view.joblog import read_end
 from web.pace import Figures
 
@@ -24,8 +22,8 @@ _LOCATE_EVERY = 2.0
 
 @dataclass(slots=True)
 class _Log:
-    token: str | None
-    """Of the attempt: another one begins a new log."""
+    attempt: int
+    """Another one begins a new log."""
     path: str | None = None
     located: float = -_LOCATE_EVERY
     stamp: tuple[int, int] | None = None
@@ -45,35 +43,40 @@ class RunningLogs:
         self._layout = layout
         self._logs: dict[int, _Log] = {}
 
-    def keep(self, rows: Iterable[Row]) -> None:
+    def keep(self, running: Iterable[int]) -> None:
         """Only these jobs run: forget the others."""
-        running = {row.id: row.token for row in rows}
-        self._logs = {
-            job: log for job, log in self._logs.items() if running.get(job, "") == log.token
-        }
+        kept = frozenset(running)
+        self._logs = {job: log for job, log in self._logs.items() if job in kept}
 
-    def look(self, row: Row, now: float, wall: float) -> Figures | None:
+    def look(self, entry: Entry, now: float, wall: float) -> Figures | None:
         """The figures of one job if they have changed since the last look, else None.
 
         ``now`` is for steps of time, ``wall`` in seconds since the epoch.
         """
-        log = self._logs.setdefault(row.id, _Log(row.token))
-        stamp = self._stamp(log, row, now)
+        log = self._of(entry)
+        stamp = self._stamp(log, entry, now)
         grown = stamp is not None and stamp != log.stamp
         if grown:
             log.stamp, log.fresh = stamp, False
         if not log.fresh and now - log.read >= _READ_EVERY:
-            self._read(log, row, now, wall)
+            self._read(log, entry, now, wall)
             grown = True
         return _figures(log) if grown else None
 
-    def figures(self, row: Row, now: float, wall: float) -> Figures:
+    def figures(self, entry: Entry, now: float, wall: float) -> Figures:
         """The figures of one job as they are now."""
-        return self.look(row, now, wall) or _figures(self._logs[row.id])
+        return self.look(entry, now, wall) or _figures(self._of(entry))
 
-    def _stamp(self, log: _Log, row: Row, now: float) -> tuple[int, int] | None:
+    def _of(self, entry: Entry) -> _Log:
+        assert entry.id is not None
+        log = self._logs.get(entry.id)
+        if log is None or log.attempt != entry.attempt:
+            log = self._logs[entry.id] = _Log(entry.attempt)
+        return log
+
+    def _stamp(self, log: _Log, entry: Entry, now: float) -> tuple[int, int] | None:
         for _ in range(2):
-            if log.path is None and not self._locate(log, row, now):
+            if log.path is None and not self._locate(log, entry, now):
                 return None
             assert log.path is not None
             try:
@@ -85,21 +88,21 @@ class RunningLogs:
             return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
         return None
 
-    def _locate(self, log: _Log, row: Row, now: float) -> bool:
+    def _locate(self, log: _Log, entry: Entry, now: float) -> bool:
         if now - log.located < _LOCATE_EVERY:
             return False
         log.located = now
-        folder = locate(self._layout, entry_of(row, self._layout))
+        folder = locate(self._layout, entry)
         log.path = None if folder is None else os.path.join(folder, LOG)
         return log.path is not None
 
-    def _read(self, log: _Log, row: Row, now: float, wall: float) -> None:
+    def _read(self, log: _Log, entry: Entry, now: float, wall: float) -> None:
         log.read, log.fresh = now, True
-        end = read_end(self._layout, entry_of(row, self._layout), READ)
+        end = read_end(self._layout, entry, READ)
         progress = None if end is None else read_progress(end)
         log.fraction = log.text = log.left = None
         if progress is not None:
-            started = known_seconds(row.started)
+            started = known_seconds(entry.started)
             log.fraction, log.text = progress.fraction, progress.text
             log.left = None if started is None else time_left(progress.fraction, wall - started)
 

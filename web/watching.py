@@ -13,6 +13,7 @@ from qm.folders.layout import Layout
 from qm.index import IndexReader, Row, reading
 from qm.index.pulse import Pulse
 from qm.model import ACTIVE_STATES, Place
+from qm.view.entries import entry_of
 from web.hub import Hub
 from web.pace import PROGRESS, Pace
 from web.running_logs import RunningLogs
@@ -147,7 +148,7 @@ class Look:
         }
         self._pace.add(map(job_topic, moved))
         self._active = active
-        self._logs.keep(rows)
+        self._logs.keep(active)
         asked = {int(name) for name in _ids(wanted)} - active.keys()
         known = {row.id: row for row in index.rows_of(asked)} if asked else {}
         for job in asked:
@@ -165,7 +166,7 @@ class Look:
             topic = job_topic(job)
             if not all_due and topic not in wanted:
                 continue
-            figures = self._logs.look(row, now, wall)
+            figures = self._logs.look(entry_of(row, self._layout), now, wall)
             if figures is not None:
                 self._pace.add({topic, PROGRESS} if everything else {topic}, {str(job): figures})
 

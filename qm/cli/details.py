@@ -1,23 +1,18 @@
-"""``qm show``: everything that is known of one job."""
+"""``qm show``: everything that is known of one job, for a person."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from qm.cli.columns import clock, time_of
-from qm.folders.layout import Layout
-from qm.jobdir import Records, read_records
-from qm.jobfiles import LOG
 from qm.model import LETTER, JobOptions, State
 from qm.names import shown
 from qm.quantities import format_duration, format_size
 from qm.times import local_text, utc_seconds
-from qm.view import Entry, locate
-from qm.view.earlier import earlier
+from qm.view import Entry
 from qm.view.entries import seconds
 
 _TIMES = frozenset({"walltime", "settle", "retry_delay"})
@@ -25,50 +20,8 @@ _DEFAULTS = {field.name: field.default for field in fields(JobOptions)}
 _ALWAYS = ("script", "nb_proc", "priority")
 
 
-def details(layout: Layout, entry: Entry) -> dict[str, Any]:
-    """The object of ``qm show --json``: the entry, and what its records say beyond it."""
-    path = locate(layout, entry)
-    records = _records(path)
-    found: dict[str, Any] = {**entry.as_json(), "folder": path}
-    found["log"] = _log(path)
-    found["attempts"] = earlier(path)
-    if records is None or records.job is None:
-        return found
-    job = records.job
-    found |= {
-        "changes": [list(change) for change in job.changes],
-        "depends": [
-            {"condition": one.condition, "target": one.target, "id": one.id} for one in job.depends
-        ],
-        "failures": job.failures,
-        "not_before": job.not_before,
-        "cpus": list(job.cpus),
-        "gpus": list(job.gpus),
-    }
-    found["options"] = {name: getattr(job.options, name) for name in _DEFAULTS}
-    found["info_file"] = job.info_file
-    found["notes"] = list(job.notes)
-    if records.start is not None:
-        found["host"] = records.start.host
-        found["supervisor"] = records.start.supervisor
-    found["damaged"] = list(records.damaged)
-    return found
-
-
-def _records(path: str | None) -> Records | None:
-    try:
-        return None if path is None else read_records(path, os.path.basename(path))
-    except OSError:
-        return None
-
-
-def _log(path: str | None) -> str | None:
-    log = None if path is None else os.path.join(path, LOG)
-    return log if log is not None and os.path.isfile(log) else None
-
-
 def detail_pairs(found: Mapping[str, Any], entry: Entry) -> dict[str, str | Sequence[str]]:
-    """The same for a person: names and values, what is not known left out."""
+    """What :func:`qm.view.details.details` found: names and values, what is not known left out."""
     pairs: dict[str, str | Sequence[str] | None] = {
         "id": None if entry.id is None else str(entry.id),
         "name": shown(entry.name),

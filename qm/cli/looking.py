@@ -123,8 +123,9 @@ def show(session: Session, job: str, as_json: bool) -> None:
 
     JOB is an id or a folder's name; it may be arriving or have ended long ago.
     """
-    from qm.cli.details import detail_pairs, details
+    from qm.cli.details import detail_pairs
     from qm.view import find
+    from qm.view.details import details
 
     entry = find(session.layout, job)
     found = details(session.layout, entry)
@@ -250,7 +251,8 @@ def qstat(
 
 
 def _print_all(session: Session, view: View) -> None:
-    from qm.cli.details import detail_pairs, details
+    from qm.cli.details import detail_pairs
+    from qm.view.details import details
 
     for number, entry in enumerate(view.entries):
         if number:

@@ -69,7 +69,7 @@ def view_by_index(
         everything = rows if enough else index.waiting_and_running()
         reasons = reasons_of(everything, facts, now)
     entries = [entry_of(row, layout, reasons.get(row.id)) for row in rows]
-    arrivals = _arrivals(index, layout, query)
+    arrivals = arrivals_by_index(index, layout, query)
     if query.brief is not None:
         waiting = sum(row.state in WAITING_STATES for row in rows)
         left = max(0, query.brief - waiting)
@@ -124,7 +124,7 @@ class _Selection:
         return f"ORDER BY {column} IS NULL, {column} {way}, id LIMIT {limit}"
 
 
-def _arrivals(index: IndexReader, layout: Layout, query: Query) -> list[Entry]:
+def arrivals_by_index(index: IndexReader, layout: Layout, query: Query) -> list[Entry]:
     """What arrives and is asked for, in the order in which it was seen."""
     found = sorted(index.arrivals(), key=lambda arrival: (arrival.since, arrival.name))
     asked_for = matcher(query)

@@ -142,15 +142,15 @@ def _conditions(query: EndedQuery) -> tuple[list[str], list[object]]:
         conditions.append("ended >= ?")
         arguments.append(query.since)
     if query.text:
-        pattern = f"%{_literal(query.text)}%"
+        pattern = f"%{literal(query.text)}%"
         conditions.append("(name LIKE ? ESCAPE '!' OR info LIKE ? ESCAPE '!' OR id = ?)")
         number = int(query.text) if is_id(query.text) else None
         arguments += [pattern, pattern, number]
     return conditions, arguments
 
 
-def _literal(text: str) -> str:
-    """``text`` for LIKE: its wildcards stand for themselves."""
+def literal(text: str) -> str:
+    """``text`` for LIKE ... ESCAPE '!': its wildcards stand for themselves."""
     for special in "!%_":
         text = text.replace(special, f"!{special}")
     return text
