@@ -178,7 +178,9 @@ class Manager:
         self._notifier.start()
         moved = saved.root is not None and not self._is_same_root(saved)
         intents = self._recovery.replay_intents()
-        core = self._core(saved, moved, first_id=max(intents, default=0) + 1)
+        # A refusal may have been recorded before its id was.
+        told = max(self._history.highest_id, *intents, 0)
+        core = self._core(saved, moved, first_id=told + 1)
         self._tell_about_us(core, web=web, idle_exit=idle_exit)
         workers = self._workers_of = self._workers()
         reactor = Reactor(

@@ -29,6 +29,11 @@ class History:
             for line in _tail(path)
         )
 
+    @property
+    def highest_id(self) -> int:
+        """The highest id among the latest lines; 0 where there are none."""
+        return max((key[0] for key in self._recent if isinstance(key[0], int)), default=0)
+
     def unknown(self, jobs: list[Job], *, vanished: bool = False) -> list[Job]:
         """Those of these ended attempts for which there is no line yet."""
         with self._lock:

@@ -98,6 +98,8 @@ def accept(
     if ring is not None:
         state.next_id -= known is None
         return reject(state, arrival, seen, _goes_round(ring), now)
+    # From now on: two that come at once and each after the other are a ring as well.
+    state.dependents.link(job)
     state.arrivals.assign(arrival, job)
     state.accepting[job.id] = arrival.name
     if arrival.recorded:
@@ -145,6 +147,7 @@ def reject(
     if job is None:
         job = _new_job(state, arrival, seen, JobOptions(script=""), "")
         actions.append(act.SaveState(state.next_id))
+    state.dependents.unlink(job.id)
     job = changed(replace(job, name=arrival.name), State.REJECTED, reason)
     state.arrivals.assign(arrival, job)
     outcome = Outcome(ended=utc_text(now.wall), reason=reason)

@@ -82,7 +82,7 @@ class Finish:
 class Close:
     """End without an exit record: intent, end.json, history, index, move, intent away.
 
-    ``log`` is what process.log says of it; ``end_tree``: first end every
+    ``log`` is what process.log says of it, if anything new; ``end_tree``: first end every
     process that carries the token; ``target``: the name in QM_lost+found.
     """
 

@@ -202,6 +202,7 @@ def leave(state: CoreState, arrival: Arrival, now: Now) -> list[act.Action]:
     if job is None:
         return [act.HideArrival(arrival.name)]
     state.accepting.pop(job.id, None)
+    state.dependents.unlink(job.id)
     told = [] if job.id in state.ending else end_known(state, job)
     # Found under another name meanwhile, it has not gone.
     forgotten = arrival.recorded and job.id not in state.jobs and job.id not in state.runs
@@ -226,6 +227,7 @@ def adopt(state: CoreState, records: Records, now: Now) -> list[act.Action]:
     if settling is not None:
         # Renamed while it was looked at, or while its record was written again.
         state.accepting.pop(job.id, None)
+        state.dependents.unlink(job.id)
         del state.arrivals[settling.name]
         actions += not_set(state, job.id, f"{shown(settling.name)} was renamed; try again")
     if records.claim is not None and records.claim.claimed:
@@ -280,6 +282,7 @@ def on_accepted(state: CoreState, event: ev.Accepted, now: Now) -> list[act.Acti
     job = arrival.job
     assert job is not None
     if job.id in state.asked:
+        state.dependents.unlink(job.id)
         gone = cancel(state, job, Place.WAITING, Reason("User", "cancelled"), now)
         told = not_set(state, job.id, f"job {job.id} was cancelled")
         return [act.HideArrival(name), *submission_known(state, job), *told, *gone]

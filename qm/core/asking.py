@@ -95,6 +95,7 @@ def _kill(state: CoreState, event: ev.Asked, job_id: int, now: Now) -> list[act.
         _withdraw(state, job_id, event.request)
         return [_no(event, _looked_at(arrival.name))]
     del state.arrivals[arrival.name]
+    state.dependents.unlink(job_id)
     told = not_set(state, job_id, f"job {job_id} was cancelled")
     return [*told, *cancel(state, job_again, Place.WAITING, gone, now)]
 

@@ -43,8 +43,9 @@ def _newest_open(state: CoreState, target: str, child: Job) -> int | None:
     under_way = (*state.requeueing.values(), *state.ending.values())
     named |= {e.action.job.id for e in under_way if e.action.job.name == target and _is_open(e)}
     arrival = state.arrivals.get(target)
-    if arrival is not None and arrival.recorded and arrival.job is not None:
-        named.add(arrival.job.id)
+    if arrival is not None and arrival.job is not None:
+        accepted = arrival.recorded or arrival.job.id in state.accepting
+        named.add(arrival.job.id if accepted else None)
     return max((one for one in named if one is not None and one != child.id), default=None)
 
 
@@ -118,19 +119,21 @@ def _waited_for(state: CoreState, one: Dependency) -> str:
 def cycle(state: CoreState, job: Job) -> str | None:
     """The ring that ``job`` would close with what it comes after, as people read it; or None."""
     dependents = state.dependents
-    own = {one.target for one in job.depends if one.id is None}
+    own = {one.target for one in job.depends if one.id in (None, job.id)}
     if job.name in own or str(job.id) in own:
         return f"{shown(job.name)} comes after itself"
-    if not (dependents.children.get(job.id) or dependents.awaited.get(job.name)):
+    called = (job.name, str(job.id))
+    awaited = any(dependents.awaited.get(name) for name in called)
+    if not (dependents.children.get(job.id) or awaited):
         return None
     came_from: dict[int, int] = {}
     stack = [job.id]
     while stack:
         at = stack.pop()
-        for before in _before(state, job if at == job.id else state.jobs[at], job):
+        for before in _before(state, job if at == job.id else dependents.linked[at], job):
             if before == job.id:
                 return _ring(state, job, at, came_from)
-            if before in state.jobs and before not in came_from:
+            if before in dependents.linked and before not in came_from:
                 came_from[before] = at
                 stack.append(before)
     return None
@@ -142,11 +145,14 @@ def _before(state: CoreState, of: Job, new: Job) -> Iterator[int]:
             yield new.id
         elif one.id is not None:
             yield one.id
+        elif (before := _newest_open(state, one.target, of)) is not None:
+            yield before
 
 
 def _ring(state: CoreState, job: Job, last: int, came_from: dict[int, int]) -> str:
     path = [last]
     while path[-1] != job.id:
         path.append(came_from[path[-1]])
-    names = [shown((job if one == job.id else state.jobs[one]).name) for one in reversed(path)]
+    linked = state.dependents.linked
+    names = [shown((job if one == job.id else linked[one]).name) for one in reversed(path)]
     return " after ".join([*names, shown(job.name)])

@@ -35,7 +35,8 @@ class Dependents:
     _recent: dict[int, KnownEnd] = field(default_factory=dict)
     """The latest ends: a lookup on disk may come before they stand there."""
     _recent_names: dict[str, int] = field(default_factory=dict)
-    _linked: dict[int, Job] = field(default_factory=dict)
+    linked: dict[int, Job] = field(default_factory=dict)
+    """Jobs that come after others, from the check of their first record on."""
 
     def remember(self, end: KnownEnd) -> None:
         """A job has ended, whether another comes after it or not."""
@@ -68,7 +69,7 @@ class Dependents:
         """Remember what ``job`` comes after, instead of what was remembered of it."""
         self._remove(job.id)
         if job.depends:
-            self._linked[job.id] = job
+            self.linked[job.id] = job
         for dependency in job.depends:
             self.awaited.setdefault(dependency.target, set()).add(job.id)
             if dependency.id is not None:
@@ -77,12 +78,12 @@ class Dependents:
 
     def unlink(self, job_id: int) -> None:
         """``job_id`` does not wait any more."""
-        if job_id in self._linked:
+        if job_id in self.linked:
             self._remove(job_id)
             self._forget_ends()
 
     def _remove(self, job_id: int) -> None:
-        job = self._linked.pop(job_id, None)
+        job = self.linked.pop(job_id, None)
         for dependency in () if job is None else job.depends:
             _discard(self.awaited, dependency.target, job_id)
             if dependency.id is not None:

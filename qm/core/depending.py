@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import replace
 
 from qm.core import actions as act
@@ -12,6 +13,8 @@ from qm.core.queueing import link, review
 from qm.core.settings import Now
 from qm.core.state import CoreState
 from qm.model import Job
+
+_LOOK_AGAIN = 30.0
 
 
 def on_start_over(state: CoreState, now: Now) -> list[act.Action]:
@@ -30,6 +33,9 @@ def on_ends_found(state: CoreState, event: ev.EndsFound, now: Now) -> list[act.A
     job = state.jobs.get(event.id)
     if job is None:
         return []
+    if not event.ends:
+        state.unfound.add(job.id)
+        heapq.heappush(state.due, (now.wall + _LOOK_AGAIN, job.id))
     depends = []
     for one in job.depends:
         end = event.ends.get(one.target)
@@ -39,7 +45,8 @@ def on_ends_found(state: CoreState, event: ev.EndsFound, now: Now) -> list[act.A
             end = lately
         if end is not None and (one.id is None or one.id == end.id):
             one = replace(one, id=end.id)
-            state.dependents.ends[end.id] = end
+            if open_job(state, end.id) is None:
+                state.dependents.ends[end.id] = end
         depends.append(one)
     rebound = replace(job, depends=tuple(depends))
     actions: list[act.Action] = []
@@ -53,8 +60,7 @@ def on_ends_found(state: CoreState, event: ev.EndsFound, now: Now) -> list[act.A
 def on_arrival(state: CoreState, job: Job, now: Now) -> list[act.Action]:
     """A newer job of a name, or the job of an id, that others come after: they come after it."""
     actions: list[act.Action] = []
-    awaited = state.dependents.awaited
-    for child_id in sorted(awaited.get(job.name, set()) | awaited.get(str(job.id), set())):
+    for child_id in _awaiting(state, job):
         child = state.jobs.get(child_id)
         if child is None or child.id == job.id:
             continue
@@ -62,16 +68,43 @@ def on_arrival(state: CoreState, job: Job, now: Now) -> list[act.Action]:
         if rebound != child:
             state.jobs[child.id] = rebound
             state.dependents.link(rebound)
-            actions += [act.Record(rebound), *review(state, child.id, now)]
+            actions.append(act.Record(rebound))
+        actions += review(state, child.id, now)
     return actions
 
 
 def on_end(state: CoreState, job: Job, now: Now) -> list[act.Action]:
     """A job has ended, on record: those after it may start, or never will."""
     reason = None if job.reason is None else str(job.reason)
+    actions = _bind_to_ended(state, job)
     state.dependents.remember(KnownEnd(job.id, job.name, job.state, reason))
     children = state.dependents.children.get(job.id, ())
-    return [action for child in sorted(children) for action in review(state, child, now)]
+    return [*actions, *(a for child in sorted(children) for a in review(state, child, now))]
+
+
+def _bind_to_ended(state: CoreState, job: Job) -> list[act.Action]:
+    """Those that wait for a job of this name or id, and know of none yet, come after this one."""
+    actions: list[act.Action] = []
+    for child_id in _awaiting(state, job):
+        child = state.jobs.get(child_id)
+        if child is None or child_id == job.id:
+            continue
+        means = (job.name, str(job.id))
+        depends = tuple(
+            replace(one, id=job.id) if one.id is None and one.target in means else one
+            for one in child.depends
+        )
+        if depends != child.depends:
+            state.jobs[child_id] = child = replace(child, depends=depends)
+            state.dependents.link(child)
+            actions.append(act.Record(child))
+    return actions
+
+
+def _awaiting(state: CoreState, job: Job) -> list[int]:
+    """The waiting jobs that come after something called like this one."""
+    awaited = state.dependents.awaited
+    return sorted(awaited.get(job.name, set()) | awaited.get(str(job.id), set()))
 
 
 def on_change(state: CoreState, job_id: int, now: Now) -> list[act.Action]:

@@ -162,7 +162,10 @@ class NotPaused:
 
 @dataclass(frozen=True, slots=True)
 class EndsFound:
-    """The ended jobs that a waiting one comes after, by what it calls them; None: no such job."""
+    """The ended jobs that a waiting one comes after, by what it calls them; None: no such job.
+
+    Without any ``ends`` nothing could be looked up.
+    """
 
     id: int
     ends: Mapping[str, KnownEnd | None]

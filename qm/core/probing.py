@@ -56,9 +56,11 @@ def on_probed(state: CoreState, event: ev.Probed, now: Now) -> list[act.Action]:
     among_ended = event.place in (Place.DONE, Place.LOST)
     if records.unarchived and reading is Reading.NOT_STARTED:
         return requeue(state, job, event.place, None)  # It was on its way back into the queue.
-    if among_ended and run is None and records.end is not None:
-        return []  # It has ended since it was seen without an end.
+    if records.end is not None:
+        return _ended_before(state, job, event.place, records.end)
     if among_ended and reading is Reading.NOT_STARTED:
+        if run is not None:
+            state.drop_run(job.id)
         moved = Reason("User", f"its folder was moved to {event.place.value}")
         return cancel(state, job, event.place, moved, now)
     if reading is Reading.NOT_STARTED:
@@ -101,6 +103,17 @@ def _runs(state: CoreState, event: ev.Probed, run: Run | None, now: Now) -> list
         run.watched = True
         actions.append(act.Watch(run.job, start.supervisor, start.supervisor_started))
     return actions
+
+
+def _ended_before(state: CoreState, job: Job, place: Place, end: End) -> list[act.Action]:
+    """Its end stands on record; the folder was moved since, or could not be moved yet."""
+    if job.id in state.runs:
+        state.drop_run(job.id)
+    elif place in (Place.DONE, Place.LOST):
+        return []
+    outcome = end.outcome
+    ended = replace(job, state=end.state, reason=outcome.why(), outcome=outcome)
+    return close(state, act.Close(replace(ended, started=outcome.started), place, end, ""))
 
 
 def _lost(state: CoreState, job: Job, place: Place, records: Records, now: Now) -> list[act.Action]:

@@ -121,8 +121,12 @@ def on_due(state: CoreState, now: Now) -> list[act.Action]:
     actions: list[act.Action] = []
     while state.due and state.due[0][0] <= now.wall:
         job_id = heapq.heappop(state.due)[1]
-        if job_id in state.jobs:
-            actions += settle(state, job_id, now)
+        if job_id not in state.jobs:
+            continue
+        if job_id in state.unfound:
+            state.unfound.discard(job_id)
+            actions += _look_up(state, state.jobs[job_id])
+        actions += settle(state, job_id, now)
     return actions
 
 

@@ -108,6 +108,8 @@ class CoreState:
     planner: Planner = field(init=False)
     """The queued jobs that wait for nothing but their turn, and what running ones hold."""
     dependents: Dependents = field(default_factory=Dependents)
+    unfound: set[int] = field(default_factory=set)
+    """Waiting jobs for which ended ones are to be looked up once more when they are due."""
     due: list[tuple[float, int]] = field(default_factory=list)
     """When (seconds since the epoch) to look again at which waiting job: a heap."""
     cpus: Pool = field(init=False)
@@ -191,6 +193,7 @@ class CoreState:
         self.planner.remove(job_id)
         self.dependents.unlink(job_id)
         self.marks.pop(job_id, None)
+        self.unfound.discard(job_id)
         return self.fingerprints.pop(job_id, None)
 
     def rename_waiting(self, job_id: int, name: str) -> Job:

@@ -195,6 +195,8 @@ def _has_own_record(folder: FolderHandle, job: Job) -> bool:
 
 def _write_log(folder: FolderHandle, text: str, *, replace_it: bool) -> None:
     """A lost job's log gets its last line; one that never ran gets a log of its own."""
+    if not text:
+        return
     data = text.encode("utf-8", "replace")
     if not replace_it and folder.exists(LOG):
         fd = folder.append(LOG)

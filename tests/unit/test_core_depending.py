@@ -385,10 +385,71 @@ def test_what_is_remembered_of_ended_jobs_does_not_grow() -> None:
         bench.tell(ev.Moved(number + 1, State.FINISHED, "x"))
     known = bench.state.dependents
     assert len(known._recent) == len(known._recent_names) == 1000
-    assert not (known.ends or known.children or known.awaited or known._linked)
+    assert not (known.ends or known.children or known.awaited or known.linked)
 
 
 def test_a_job_after_ten_thousand_others_names_three_of_them_and_counts_the_rest() -> None:
     bench = Bench()
     child = bench.queue("child", after=tuple(f"afterok:p{n}" for n in range(10_000)))
     assert reason(bench, child).endswith("after p2: no such job yet and 9997 more")
+
+
+def test_a_ring_of_jobs_that_come_at_once_is_refused_with_the_last_of_them() -> None:
+    bench = Bench()
+    first = bench.offer("a", after=("afterok:b",))
+    bench.tell(ev.Appeared("b"))
+    look = bench.look("b", identity=bench.new_identity(), found=usable(after=("afterok:a",)))
+    refused = only(look, act.Close)
+    assert str(refused.job.reason) == "Dependency: a cycle: b after a after b"
+    bench.tell(ev.Accepted(first.job.id, None))
+    bench.tell(ev.Moved(refused.job.id, State.REJECTED, "b"))
+
+
+def test_a_ring_by_ids_is_refused() -> None:
+    bench = Bench()
+    first = bench.queue("a", after=("afterok:2",))
+    bench.tell(ev.Appeared("b"))
+    after = (f"afterok:{first.id}",)
+    look = bench.look("b", identity=bench.new_identity(), found=usable(after=after))
+    assert "cycle" in str(only(look, act.Close).job.reason)
+
+
+def test_a_job_is_not_set_to_come_after_itself_by_its_id() -> None:
+    bench = Bench()
+    job = bench.queue("a")
+    said = only(bench.ask("set", "a", changes={"after": str(job.id)}), act.Answer)
+    assert not said.ok and "a comes after itself" in said.data["error"]
+
+
+def test_a_child_of_a_name_that_is_refused_when_it_comes_is_aborted() -> None:
+    bench = Bench()
+    child = bench.queue("child", after=("afterok:prep",))
+    bench.tell(ev.Appeared("prep"))
+    identity = bench.new_identity()
+    bench.look("prep", identity=identity, found=None)
+    bench.tick(600)
+    refused = only(bench.look("prep", identity=identity, found=None), act.Close)
+    gone = only(bench.tell(ev.Moved(refused.job.id, State.REJECTED, "prep")), act.Close)
+    assert (gone.job.id, gone.job.state) == (child.id, State.ABORTED)
+    assert "prep (2) ended as REJECTED" in str(gone.job.reason)
+
+
+def test_a_lookup_that_could_not_be_made_is_made_again() -> None:
+    bench = Bench()
+    child = bench.queue("child", after=("afterok:prep",))
+    bench.tell(ev.EndsFound(child.id, {}))
+    assert "FindEnded" not in kinds(bench.tick(10))
+    assert only(bench.tick(30), act.FindEnded).id == child.id
+    looked_up(bench, child, prep=KnownEnd(9, "prep", State.FINISHED, None))
+    assert bench.claim().job.id == child.id
+
+
+def test_a_lookup_from_before_a_parent_ran_again_aborts_nobody() -> None:
+    bench = Bench(processors=1)
+    child = bench.queue("child", after=("afterok:prep",))
+    prep = replace(Bench().queue("prep"), id=77, identity=bench.new_identity(), attempt=1)
+    bench.state.next_id = 78
+    bench.tell(ev.Rerun(prep, Place.DONE, "r1"))
+    bench.tell(ev.Requeued(77, "prep", None))
+    assert looked_up(bench, child, prep=KnownEnd(77, "prep", State.FAILED, "ExitCode: 1")) == []
+    assert reason(bench, child) == "Dependency: after prep (77, QUEUED)"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.model import Job, Place, Reason, State
-from qm.records import Claim
+from qm.records import Claim, End
 from tests.fakes.bench import (
     HOST,
     Bench,
@@ -177,3 +179,25 @@ def test_a_job_found_held_by_its_lock_is_killed_like_any_other() -> None:
     stop = only(bench.ask("kill", "7"), act.Stop)
     assert (stop.job.attempt, stop.job.token) == (2, "t2")
     assert stop.reason == Reason("User", "killed by anna")
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.LOST, State.REJECTED])
+def test_a_job_with_an_end_that_lies_in_qm_jobs_is_moved_and_never_run_again(state: State) -> None:
+    """A person moved it there, or its end could not be carried out."""
+    bench = Bench(starting=True)
+    outcome = an_outcome(exit_code=None, reason=Reason("User", "cancelled"))
+    job = replace(Bench().queue("a", rerunnable=True), attempt=1)
+    records = claimed_records(job, end=End(1, state, outcome))
+    gone = only(bench.probed(job, records), act.Close)
+    assert (gone.job.state, gone.log) == (state, "")
+    bench.tell(ev.Moved(job.id, state, "a"))
+    bench.tell(ev.Found())
+    assert bench.plan() == [] and not bench.core.is_busy()
+
+
+def test_a_claimed_job_that_was_moved_among_the_ended_ones_gives_its_processors_back() -> None:
+    bench = Bench()
+    job = bench.start("a")
+    actions = bench.probed(job, claimed_records(job), place=Place.LOST)
+    assert only(actions, act.Close).job.state is State.CANCELLED
+    assert bench.used == 0
