@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     """Serve the page; returns the exit code. What there is to say goes to stderr, line by line."""
     options = _parser().parse_args(arguments)
     # First of all: whoever finds the port open may end the page already.
-    _end_when_told()
+    end_when_told()
     start_logging()
     try:
         config = load_config(options.config, options.folder)
@@ -111,7 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _end_when_told() -> None:
+def end_when_told() -> None:
+    """Have this process end by SystemExit where the system tells it to."""
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sys.exit(0))

@@ -34,9 +34,10 @@ def web(ctx: click.Context, host: str | None, port: int | None, opened: bool) ->
     config = ctx.obj = _with(session.config, host, port)
     if ctx.invoked_subcommand is not None:
         return 0
-    from web.__main__ import serve
+    from web.__main__ import end_when_told, serve
     from web.logs import start_logging
 
+    end_when_told()
     start_logging()
     return serve(config, browser=opened)
 

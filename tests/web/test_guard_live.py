@@ -241,7 +241,10 @@ def test_every_answer_carries_the_headers(page: Served, path: str, method: str) 
 
 
 def test_pages_are_packed_for_browsers_that_take_it(page: Served) -> None:
-    plain, packed = page.ask("/look"), page.ask("/look", **{"Accept-Encoding": "gzip, br"})
+    plain, packed = (
+        page.ask("/look"),
+        page.ask("/look", "GET", None, **{"Accept-Encoding": "gzip, br"}),
+    )
     assert packed.headers["content-encoding"] == "gzip" and len(packed.body) < len(plain.body)
     assert packed.text == plain.text
 
@@ -249,7 +252,7 @@ def test_pages_are_packed_for_browsers_that_take_it(page: Served) -> None:
 def test_static_files_keep_for_ever_under_their_name(page: Served) -> None:
     text = page.ask("/look").text
     address = text.split('rel="stylesheet" href="')[1].split('"')[0]
-    plain, packed = page.ask(address), page.ask(address, **{"Accept-Encoding": "gzip"})
+    plain, packed = page.ask(address), page.ask(address, "GET", None, **{"Accept-Encoding": "gzip"})
     assert "immutable" in plain.headers["cache-control"]
     assert packed.headers["content-encoding"] == "gzip" and packed.text == plain.text
     assert page.ask(address.replace(".css", "0.css")).status == 404

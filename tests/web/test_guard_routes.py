@@ -103,7 +103,7 @@ def test_who_has_not_logged_in_gets_nothing_from_a_page_for_others(
         if role_of(route) is Role.OPEN:
             continue
         path = example_path(route.rule)
-        answer = wide.anonymous().ask(path, route.method, **headers_for(route))
+        answer = wide.anonymous().ask(path, route.method, None, **headers_for(route))
         assert answer.status == 401, (name_of(route), answer.status)
         assert str(wide.folder) not in answer.text, name_of(route)
         if route.method == "GET":
