@@ -20,6 +20,7 @@ from web.site import Site
 
 FEATURES = (
     "web.pages.main",
+    "web.pages.doing",
     "web.login",
     "web.health",
     "web.api.events",

@@ -79,6 +79,7 @@ class Templates:
             "refresh": None if refresh is None else max(1, math.ceil(refresh)),
             "navigation": NAVIGATION,
             "here": bottle.request.path if bottle.request.environ else "",
+            "theme": _theme(),
         }
         return self.part(_BASE, **frame)
 
@@ -87,6 +88,12 @@ class Templates:
         text: str = self._templates[name].render({**self._names, "caller": caller(), **values})
         # A name that is no UTF-8 must not end a page: it is shown as \udcff.
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _theme() -> str:
+    """``light`` or ``dark`` where the person at the browser has chosen one."""
+    chosen = bottle.request.get_cookie("qm_theme") if bottle.request.environ else None
+    return chosen if chosen in ("light", "dark") else ""
 
 
 def href(*parts: str | int | bytes, **query: object) -> str:

@@ -49,8 +49,8 @@ def test_an_empty_queue_says_where_to_drop_a_job(page: Served) -> None:
     text = page.ask().text
     assert "Nothing runs." in text
     assert "Nothing waits. Drop a job folder into QM_qJobs." in text
-    assert "Nothing has ended within 24 hours." in text
-    assert "<table>" not in text
+    assert "Nothing has ended yet." in text
+    assert "<table" not in text
 
 
 def test_without_a_folder_the_page_says_how_to_make_it(page: Served) -> None:
@@ -62,8 +62,7 @@ def test_without_a_folder_the_page_says_how_to_make_it(page: Served) -> None:
 
 def test_the_page_refreshes_itself_without_a_script(page: Served) -> None:
     text = page.ask().text
-    assert '<meta http-equiv="refresh" content="2">' in text
-    assert "<script" not in text
+    assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in text
 
 
 def test_its_style_sheet_is_served(page: Served) -> None:
@@ -83,7 +82,7 @@ def drop_empty(page: Served, name: str) -> None:
 def test_a_name_with_markup_in_it_is_only_a_name(page: Served) -> None:
     drop_empty(page, NASTY.replace("/", "\N{FRACTION SLASH}"))
     text = page.ask().text
-    assert "<script" not in text
+    assert "<script>" not in text
     assert "&lt;script&gt;alert(&#039;x&#039;)" in text
     assert "&quot;quoted&quot;" in text
 
@@ -192,7 +191,7 @@ def test_running_waiting_and_ended_jobs_are_shown_with_their_reasons(
     config = write_config(tmp_path / "page.cfg", queue.folder, port)
     with served(queue.folder, config, port) as page:
         text = page.ask().text
-    assert "<title>QM: 1 running, 1 waiting</title>" in text
+    assert "<title>(1 running) QM</title>" in text
     assert "QM is not running" not in text
     assert "a long one" in text
     assert "Resources: needs 1 processor, 0 free (2 holds 2)" in text

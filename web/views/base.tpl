@@ -1,13 +1,17 @@
 <!DOCTYPE html>
-<html lang="en" data-worker="{{static('events.js')}}">
+<html lang="en" data-worker="{{static('events.js')}}" data-theme="{{theme}}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 % if refresh is not None:
 <noscript><meta http-equiv="refresh" content="{{refresh}}"></noscript>
 % end
+<meta name="color-scheme" content="light dark">
 <title>{{title}}</title>
+<link rel="icon" id="icon" type="image/svg+xml" href="{{static('icon.svg')}}">
 <link rel="stylesheet" href="{{static('qm.css')}}">
+<script src="{{static('qm.js')}}" defer></script>
+<script src="{{static('live.js')}}" defer></script>
 % for script in scripts:
 <script src="{{static(script)}}" defer></script>
 % end
@@ -27,7 +31,7 @@
 % end
 </ul>
 </nav>
-<p class="status" id="status" role="status"></p>
+<p class="age" id="age" hidden></p>
 <div class="who">
 % if caller.logged_in:
 <span>{{caller.word}}</span>
@@ -35,10 +39,13 @@
 % elif caller.word == 'viewer':
 <span>viewer</span> <a href="/login">Log in</a>
 % end
+<button type="button" class="quiet" id="theme" hidden>Theme</button>
 </div>
 </header>
 <main id="main" tabindex="-1">
 {{!body}}
 </main>
+<div class="toast" id="toast" hidden><p id="status" role="status"></p><button type="button" class="quiet" id="undo" hidden>Undo</button><button type="button" class="quiet" id="hush" aria-label="Close the message">×</button></div>
+<dialog id="dialog" aria-labelledby="dialog-title"></dialog>
 </body>
 </html>

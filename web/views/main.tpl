@@ -1,47 +1,62 @@
-<h1>Jobs</h1>
-<p>{{page.folder}}</p>
-% if not page.manager_runs:
-<div class="down" role="alert">
-<p><strong>QM is not running.</strong>
-% if page.folder_exists:
-Nothing new is started. Jobs that run go on; QM collects their ends when it runs again.</p>
-<p>Start it: <code>{{page.start_command}}</code></p>
-% else:
-There is no folder {{page.folder}}.</p>
-<p>Make it: <code>{{page.start_command}}</code></p>
+<h1 class="vh">Jobs</h1>
+% if said:
+<div class="told" id="told"><p>{{said[0]}}</p>
+% if said[1]:
+<form method="post" action="/do/restore"><input type="hidden" name="job" value="{{said[1]}}"><button type="submit">Undo</button></form>
 % end
 </div>
 % end
-% for listing in page.listings:
-<section>
-<h2>{{listing.title}} <span class="count">{{listing.total}}</span></h2>
-% if listing.lines:
-<table>
-<thead><tr><th>Id</th><th>Name</th><th>State</th><th>Processors</th><th>Owner</th><th>Time</th><th>Reason</th></tr></thead>
-<tbody>
-% for line in listing.lines:
-<tr>
-<td class="number">{{line.id}}</td>
-<td class="name">{{line.name}}
-% if line.info:
-<small>{{line.info}}</small>
+<div id="live" data-part="/parts/main" data-every="{{every}}" data-topics="queue progress manager">
+% include('board_top.tpl')
+</div>
+<section id="drop" class="drop" aria-labelledby="h-drop" data-folder="{{waiting_folder}}" data-may="{{'yes' if caller.word == 'operator' else 'no'}}">
+<h2 id="h-drop">New job</h2>
+<p>Copy a job folder into <code id="q-folder">{{waiting_folder}}</code> <button type="button" class="quiet" data-copy="q-folder" hidden>Copy path</button></p>
+<details\\
+% if board.first_run:
+ open\\
 % end
-</td>
-<td><span class="state {{line.state.lower()}}">{{line.state}}</span></td>
-<td class="number">{{line.nb_proc}}</td>
-<td>{{line.owner}}</td>
-<td>{{line.time}}</td>
-<td class="reason">{{line.reason}}</td>
-</tr>
-% end
-</tbody>
-</table>
-% if listing.more:
-<p class="quiet">and {{listing.more}} more; <code>qm list</code> shows all.</p>
-% end
-% else:
-<p class="quiet">{{listing.if_empty}}</p>
-% end
+>
+<summary>What a job looks like</summary>
+% include('example.tpl')
+</details>
 </section>
+<section class="list" aria-labelledby="h-ended" id="ended">
+<div class="head">
+<h2 id="h-ended">Ended</h2>
+<form id="filters" action="/QM" method="get" role="search">
+% if filters.states:
+<input type="hidden" name="state" value="{{','.join(filters.states).lower()}}">
 % end
-<footer>As of {{page.at}}.</footer>
+<label class="vh" for="q">Name, description or id</label>
+<input id="q" name="q" type="search" value="{{filters.text}}" placeholder="Search   /" autocomplete="off" spellcheck="false" maxlength="200">
+% if board.owners or filters.owner:
+<label class="vh" for="owner">Owner</label>
+<select id="owner" name="owner">
+<option value="">every owner</option>
+% for owner in dict.fromkeys([*board.owners, *([filters.owner] if filters.owner else [])]):
+<option\\
+% if owner == filters.owner:
+ selected\\
+% end
+>{{owner}}</option>
+% end
+</select>
+% end
+<label class="vh" for="since">Ended since</label>
+<select id="since" name="since">
+% for word, text in {**since_words, filters.since: since_words.get(filters.since, f'since {filters.since}')}.items():
+<option value="{{word}}"\\
+% if word == filters.since:
+ selected\\
+% end
+>{{text}}</option>
+% end
+</select>
+<button type="submit">Search</button>
+</form>
+</div>
+<div id="past">
+% include('board_ended.tpl')
+</div>
+</section>

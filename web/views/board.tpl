@@ -1,0 +1,6 @@
+<div id="live">
+% include('board_top.tpl')
+</div>
+<div id="past">
+% include('board_ended.tpl')
+</div>
