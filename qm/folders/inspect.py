@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from qm.errors import InfoError
 from qm.folders.layout import Layout
@@ -62,17 +63,20 @@ class Inspector:
         if known and records.is_ours and not records.ended:
             return Inspection(name, Kind.FOLDER, records.identity, owner, records)
         scan = scan_open(folder, self.clock, look_for_writers=True)
-        found, none_found = self.find_info(folder, scan.names, _cwd_set_beside(records))
+        found, none_found = self.find_info(folder, scan.names, _set_beside(records))
         return Inspection(
             name, Kind.FOLDER, records.identity, owner, records, scan, found, none_found
         )
 
     def find_info(
-        self, folder: FolderHandle, names: tuple[str, ...], cwd: str | None = None
+        self,
+        folder: FolderHandle,
+        names: tuple[str, ...],
+        changes: Mapping[str, str] = MappingProxyType({}),
     ) -> tuple[Usable | InfoError | None, tuple[str, str]]:
         """Read the preferred info file of a folder whose top holds ``names``.
 
-        ``cwd`` is where the job runs if a person has set that beside the file.
+        ``changes`` are what a person has set beside the file: they win over it.
         Returns what it says, or what is wrong with it; where there is none,
         None, and what to say of that: a message and a hint.
         """
@@ -91,20 +95,20 @@ class Inspector:
             info = read_info(file, data, self.limits, datetime.now(UTC))
         except InfoError as error:
             return error, ("", "")
-        scripts = script_files(info.options.script)
-        runs_in = os.path.join(folder.path, cwd or info.options.cwd or "")
+        scripts = script_files(changes.get("script") or info.options.script)
+        runs_in = os.path.join(folder.path, changes.get("cwd") or info.options.cwd or "")
         lacking = tuple(script for script in scripts if not _is_there(runs_in, script))
         return Usable(info, lacking), ("", "")
 
 
-def _cwd_set_beside(records: Records) -> str | None:
-    """Where the job runs by ``qm set`` or an option of ``qm submit``."""
-    changes = dict(records.job.changes) if records.job is not None else {}
-    if not changes and records.submit is not None:
-        given = records.submit.get("changes")
-        changes = given if isinstance(given, dict) else {}
-    cwd = changes.get("cwd")
-    return cwd if isinstance(cwd, str) else None
+def _set_beside(records: Records) -> dict[str, str]:
+    """Keys and values by ``qm set`` or by options of ``qm submit``."""
+    if records.job is not None and records.job.changes:
+        return dict(records.job.changes)
+    given = records.submit.get("changes") if records.submit is not None else None
+    if not isinstance(given, dict):
+        return {}
+    return {key: text for key, text in given.items() if isinstance(text, str)}
 
 
 def _is_there(path: str, script: str) -> bool:
