@@ -23,7 +23,12 @@ FEATURES = (
     "web.pages.doing",
     "web.login",
     "web.health",
+    "web.api.summary",
+    "web.api.jobs",
+    "web.api.changes",
+    "web.api.openapi",
     "web.api.events",
+    "web.api.logs",
     "web.files",
     "web.static_files",
 )

@@ -87,15 +87,15 @@ class Problems:
         return bottle.HTTPResponse(text, problem.status, headers)
 
     def _json(self, problem: Problem, detail: str) -> str:
-        return json.dumps(
-            {
-                "type": "about:blank",
-                "title": problem.title,
-                "status": problem.status,
-                "detail": f"{detail} {problem.hint}".strip(),
-                "request_id": request_id(bottle.request.environ),
-            }
-        )
+        found: dict[str, Any] = {
+            "type": "about:blank",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": f"{detail} {problem.hint}".strip(),
+            "request_id": request_id(bottle.request.environ),
+        }
+        # The end of the detail on its own, for programs that put it on a line of its own.
+        return json.dumps({**found, "hint": problem.hint} if problem.hint else found)
 
     def _page(self, problem: Problem, detail: str) -> str:
         return self._templates.render(

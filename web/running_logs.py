@@ -48,6 +48,11 @@ class RunningLogs:
         kept = frozenset(running)
         self._logs = {job: log for job, log in self._logs.items() if job in kept}
 
+    def keep_at_most(self, count: int) -> None:
+        """Forget all where there are more."""
+        if len(self._logs) > count:
+            self._logs.clear()
+
     def look(self, entry: Entry, now: float, wall: float) -> Figures | None:
         """The figures of one job if they have changed since the last look, else None.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import bottle
 
+from web.api.parameters import Parameters
 from web.hub import Event, Hub
 from web.problem import Problem
 from web.roles import caller
@@ -32,7 +33,6 @@ LONGEST = 900.0
 
 _LOOK_EVERY = 1.5
 _BEAT_EVERY = 15.0
-_MOST_TOPICS = 100
 _TOPIC = re.compile(r"queue|progress|manager|job:[0-9]{1,18}")
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -49,7 +49,8 @@ def add_routes(routes: Routes, site: Site) -> None:
     slots = Slots(THREADS - FOR_ANSWERS, per_session=PER_SESSION, per_address=PER_ADDRESS)
 
     def events() -> bottle.HTTPResponse:
-        topics, last = topics_of(bottle.request.query), _last()
+        given = Parameters.read(("topics", "last"))
+        topics, last = topics_of(given.one("topics")), _last(given)
         who = caller()
         slot = slots.take(who)
         gone = bottle.request.environ.get("waitress.client_disconnected", lambda: False)
@@ -60,12 +61,8 @@ def add_routes(routes: Routes, site: Site) -> None:
     routes.get("/api/v1/events", Role.VIEWER, events)
 
 
-def topics_of(query: Mapping[str, str]) -> frozenset[str]:
+def topics_of(text: str | None) -> frozenset[str]:
     """What is to be listened to; Problem 422 for what is no topic. Nothing said: everything."""
-    unknown = sorted(set(query) - {"topics", "last"})
-    if unknown:
-        raise Problem(422, f"There is no parameter {unknown[0]!r}; known are topics and last.")
-    text = query.get("topics")
     if text is None:
         return frozenset()
     topics = frozenset(text.split(","))
@@ -74,15 +71,13 @@ def topics_of(query: Mapping[str, str]) -> frozenset[str]:
         raise Problem(
             422, f"{wrong[0]!r} is no topic; topics are queue, progress, manager and job:<id>."
         )
-    if len(topics) > _MOST_TOPICS:
-        raise Problem(422, f"These are {len(topics)} topics; at most {_MOST_TOPICS} can be named.")
     return topics
 
 
-def _last() -> str | None:
+def _last(given: Parameters) -> str | None:
     """The event that the browser has seen last. A script can send no header, so ``last`` does."""
     found: str | None = bottle.request.get_header("Last-Event-ID")
-    return found or bottle.request.query.get("last") or None
+    return found or given.one("last") or None
 
 
 class Stream:
