@@ -21,6 +21,7 @@ from web.site import Site
 FEATURES = (
     "web.pages.main",
     "web.pages.doing",
+    "web.pages.help",
     "web.login",
     "web.health",
     "web.api.summary",

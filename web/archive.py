@@ -7,7 +7,7 @@ than 4 GiB readable everywhere; the standard library offers neither.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import zipstream
@@ -85,15 +85,15 @@ class Archive:
     """
 
     def __init__(self, folder: JobFolder, name: str, *, ended: bool) -> None:
-        """Takes ``folder`` over; Problem where it cannot be read."""
+        """Takes ``folder`` over, also where it raises; Problem where it cannot be read."""
         self._folder = folder
         self._name = name
         self._zip = zipstream.ZipStream(sized=ended)
-        found = everything_in(folder)
-        if ended:
-            for one in found:
-                self._add(one, one.item.size)
-        self._data = iter(self._zip) if ended else self._one_by_one(found)
+        try:
+            self._data = self._all() if ended else self._one_by_one()
+        except BaseException:
+            folder.close()
+            raise
 
     @property
     def length(self) -> int | None:
@@ -107,8 +107,13 @@ class Archive:
         """Let go of the folder."""
         self._folder.close()
 
-    def _one_by_one(self, found: Iterable[Found]) -> Iterator[bytes]:
-        for one in found:
+    def _all(self) -> Iterator[bytes]:
+        for one in everything_in(self._folder):
+            self._add(one, one.item.size)
+        return iter(self._zip)
+
+    def _one_by_one(self) -> Iterator[bytes]:
+        for one in everything_in(self._folder):
             self._add(one, None)
             yield from self._zip.file()
         yield from self._zip.finalize()

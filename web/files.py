@@ -7,7 +7,7 @@ from typing import Any
 import bottle
 
 from qm.osops.browsing import Kind
-from web.archive import Archive, Sent, Turns
+from web.archive import Archive, Sent
 from web.content import (
     ANY_TYPE,
     FILE_HEADERS,
@@ -42,7 +42,6 @@ class Files:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._turns = Turns()
 
     def of_job(self, id: int, path: str = "") -> Any:
         """A folder of a job as a list, or a file of it."""
@@ -90,19 +89,18 @@ class Files:
                 parts = (*parts, _INDEX)
             return send(folder.file(parts), report_type(parts[-1]))
 
-    def archive(self, id: int) -> bottle.HTTPResponse:
+    def archive_of_job(self, id: int) -> bottle.HTTPResponse:
         """All files of a job as one zip."""
-        target = job_target(self._site.layout, id)
-        self._turns.take()
+        return self.archive(job_target(self._site.layout, id))
+
+    def archive(self, target: Target) -> bottle.HTTPResponse:
+        """The same for any folder that an address names."""
+        turns = self._site.archives
+        turns.take()
         try:
-            folder = target.open()
-            try:
-                archive = Archive(folder, target.name, ended=target.ended)
-            except BaseException:
-                folder.close()
-                raise
+            archive = Archive(target.open(), target.name, ended=target.ended)
         except BaseException:
-            self._turns.give_back()
+            turns.give_back()
             raise
         headers = {
             "Content-Type": "application/zip",
@@ -110,16 +108,16 @@ class Files:
         }
         if archive.length is not None:
             headers["Content-Length"] = str(archive.length)
-        return bottle.HTTPResponse(Sent(archive, self._turns), 200, headers)
+        return bottle.HTTPResponse(Sent(archive, turns), 200, headers)
 
 
 def add_routes(routes: Routes, site: Site) -> None:
-    """``/job/<id>/files``, ``/job/<id>/archive.zip`` and ``/s/``; and the original's addresses.
+    """``/job/<id>/files``, ``/job/<id>/archive.zip``, and ``/s/`` for reports.
 
     Display_details decides who may see files. A report is for whoever has its address.
     """
     files, role = Files(site), site.rights.details
     for rule in ("/job/<id:int>/files", "/job/<id:int>/files/", f"/job/<id:int>/files/{ANY_PATH}"):
         routes.get(rule, role, files.of_job)
-    routes.get("/job/<id:int>/archive.zip", role, files.archive)
+    routes.get("/job/<id:int>/archive.zip", role, files.archive_of_job)
     routes.get(f"/s/<token>/<key>/{ANY_PATH}", Role.OPEN, files.report, headers=REPORT_HEADERS)

@@ -164,9 +164,10 @@ class JobFolder:
 
     def _open_top(self) -> FolderHandle:
         for _ in range(_MOST_MOVES):
+            # One that moves on while the four folders are looked through is missed once.
             path = self._find()
             if path is None:
-                break
+                continue
             try:
                 top = FolderHandle.open(path)
             except (FileNotFoundError, NotADirectoryError):

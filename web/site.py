@@ -14,6 +14,7 @@ from qm.folders.layout import Layout
 from qm.times import utc_text
 from qm.view import View, load
 from web.access import Access
+from web.archive import Turns
 from web.capability import Capabilities
 from web.hosts import is_loopback_host
 from web.ratelimit import Turnstile
@@ -83,6 +84,8 @@ class Site:
     """Who is who; ``access.still_holds(caller)`` for answers that go on for long."""
     templates: Templates
     static: StaticFiles
+    archives: Turns = field(default_factory=Turns)
+    """How many zips of jobs may be made at once."""
     reports: Capabilities = field(default_factory=lambda: Capabilities(time.time))
     """Makes the addresses under which reports are shown, and checks them."""
     searches: Turnstile = field(default_factory=lambda: Turnstile(_SEARCHES))
@@ -108,7 +111,7 @@ class Site:
         """
         return ask(self.layout, verb, targets, timeout=timeout, grace=grace, data=data)
 
-    def render(self, name: str, *, title: str, **values: Any) -> str:
+    def render(self, name: str, /, *, title: str, **values: Any) -> str:
         """The page of ``views/<name>.tpl`` in its frame."""
         return self.templates.render(name, title=title, **values)
 

@@ -48,6 +48,8 @@ class Target:
 
 def job_target(layout: Layout, job_id: int) -> Target:
     """The folder of a job; NoSuchJob, or Problem 404 where a person took the folder away."""
+    if not is_job_id(str(job_id)):
+        raise NoSuchJob(f"there is no job {job_id}")
     target = _by_row(layout, job_id)
     if target is None or not _is_of(target, job_id):
         # The index is behind, or of another time: the folders are the truth.

@@ -10,6 +10,17 @@ from pathlib import Path
 
 from tests.live.harness import Queue
 from tests.web.served import Served, Visitor, free_port, served, write_config
+from web.tokens import new_token
+
+WAYS_OUT = [
+    *("../../../QM-secret/s.txt", "..%2f..%2f..%2fQM-secret%2fs.txt", "sub/../../x"),
+    *("%2e%2e/%2e%2e/%2e%2e/QM-secret/s.txt", "..%5c..%5cQM-secret%5cs.txt"),
+    *("%252e%252e/%252e%252e/QM-secret/s.txt", "....//....//QM-secret/s.txt", "sub/%2e%2e"),
+    *("/etc/passwd", "//etc/passwd", "%2fetc%2fpasswd", "C:%5cx", "C:/x", "//h/s", "%5c%5ch%5cs"),
+    *("%00", "a.txt%00.png", "%0d%0aSet-Cookie:%20x=1", "%ff%fe", "%c0%ae%c0%ae/x"),
+    *("x" * 300, "x" * 5000, "/".join(["y"] * 100), ".qm/job.json", ".qm%2fjob.json", "a.txt/x"),
+]
+"""What somebody puts into an address who wants more than a job's files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,13 @@ class Shown:
         """The address of the list of a job's files."""
         return f"/job/{self.ended(name)[0]}/files"
 
+    def raw(self, path: str, method: str = "GET") -> tuple[int, bytes]:
+        """The status and all of the answer for an address that no client would send so."""
+        cookie = self.visitor.headers["Cookie"]
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        answer = self.page.raw(f"{head}Cookie: {cookie}\r\n\r\n".encode())
+        return int(answer.split(b" ", 2)[1]), answer
+
 
 @contextmanager
 def shown_queue(base: Path, **web: object) -> Iterator[Shown]:
@@ -39,8 +57,8 @@ def shown_queue(base: Path, **web: object) -> Iterator[Shown]:
     try:
         port = free_port()
         config = write_config(base / "page.cfg", queue.folder, port, **web)
+        new_token(config.with_name("web-token"))
         with served(queue.folder, config, port) as page:
-            page.token()
             yield Shown(queue, page, page.operator())
     finally:
         left = queue.end_everything()
