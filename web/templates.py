@@ -13,6 +13,7 @@ import bottle
 
 from qm.quantities import format_duration, format_size
 from qm.times import known_seconds, local_text
+from web.cookies import cookie_values
 from web.roles import caller
 
 FOLDER = Path(__file__).resolve().parent / "views"
@@ -60,6 +61,7 @@ class Templates:
     def render(
         self,
         name: str,
+        /,
         *,
         title: str,
         scripts: Iterable[str] = (),
@@ -83,7 +85,7 @@ class Templates:
         }
         return self.part(_BASE, **frame)
 
-    def part(self, name: str, **values: Any) -> str:
+    def part(self, name: str, /, **values: Any) -> str:
         """``views/<name>.tpl`` alone, for a piece of a page; KeyError where there is none."""
         text: str = self._templates[name].render({**self._names, "caller": caller(), **values})
         # A name that is no UTF-8 must not end a page: it is shown as \udcff.
@@ -92,7 +94,8 @@ class Templates:
 
 def _theme() -> str:
     """``light`` or ``dark`` where the person at the browser has chosen one."""
-    chosen = bottle.request.get_cookie("qm_theme") if bottle.request.environ else None
+    header = bottle.request.environ.get("HTTP_COOKIE", "")
+    chosen = next(iter(cookie_values(header, "qm_theme")), "")
     return chosen if chosen in ("light", "dark") else ""
 
 

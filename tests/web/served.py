@@ -68,7 +68,7 @@ class Visitor:
     page: Served
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **h: str) -> Answer:
+    def ask(self, path: str, method: str = "GET", body: bytes | str | None = None, **h: str) -> Answer:
         """One request; headers in ``h`` win."""
         return self.page.ask(path, method, body, **{**self.headers, **h})
 
@@ -110,12 +110,13 @@ class Served:
         return log_of(self.config).read_text(encoding="utf-8")
 
     def ask(
-        self, path: str = "/", method: str = "GET", body: bytes | None = None, **headers: str
+        self, path: str = "/", method: str = "GET", body: bytes | str | None = None, **headers: str
     ) -> Answer:
         """One request, with ``headers`` in place of the usual ones."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request(method, path, body, headers)
+            data = body.encode() if isinstance(body, str) else body
+            connection.request(method, path, data, headers)
             response = connection.getresponse()
             names = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, names, response.read())

@@ -117,7 +117,7 @@ def test_a_session_outlives_a_restart_of_the_page(tmp_path: Path) -> None:
         out.submit("/logout")
     with served(page.folder, page.config, page.port) as again:
         assert "You are logged in as operator" in again.ask("/login", Cookie=cookie).text
-        assert "You are logged in" not in out.page.ask("/login", **out.headers).text  # type: ignore[arg-type]
+        assert "You are logged in" not in out.page.ask("/login", **out.headers).text
 
 
 def test_a_new_token_logs_out_everybody(wide: Served) -> None:
