@@ -22,6 +22,7 @@ FEATURES = (
     "web.pages.main",
     "web.pages.doing",
     "web.pages.help",
+    "web.pages.help",
     "web.login",
     "web.health",
     "web.api.summary",

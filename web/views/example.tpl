@@ -4,4 +4,8 @@ nb_proc : 1
 info : what this job is
 script : python my_script.py</pre>
 <button type="button" class="quiet" data-copy="example" hidden>Copy example</button>
-<p>Once copied, it starts by itself as soon as its processors are free, and comes back with its results in <code>QM_dJobs</code>. <a href="/help">All that a job file can say</a></p>
+<p>Once copied, it starts by itself as soon as its processors are free, and comes back with its results in <code>QM_dJobs</code>.\\
+% if not get('on_help'):
+ <a href="/help">All that a job file can say</a>\\
+% end
+</p>
