@@ -21,6 +21,7 @@ from web.site import Site
 FEATURES = (
     "web.pages.main",
     "web.pages.doing",
+    "web.pages.timeline",
     "web.pages.help",
     "web.pages.help",
     "web.login",

@@ -1,0 +1,16 @@
+<svg class="series" width="100%" height="{{height + 20}}" aria-hidden="true">
+% for tick in series.ticks:
+<line class="grid" x1="{{tick.x}}" x2="{{tick.x}}" y1="0" y2="{{height + 3}}" stroke="currentColor" stroke-opacity="0.18"/>
+<text class="tick" x="{{tick.x}}" y="{{height + 16}}" text-anchor="{{tick.anchor}}" font-size="12" fill="currentColor">{{tick.label}}</text>
+% end
+<line class="grid" x1="0" x2="100%" y1="{{height}}" y2="{{height}}" stroke="currentColor" stroke-opacity="0.35"/>
+<svg width="100%" height="{{height}}" viewBox="0 0 1000 100" preserveAspectRatio="none">
+% for points in series.areas:
+<polygon class="area" points="{{points}}" fill="currentColor" fill-opacity="0.15"/>
+% end
+% for points in series.lines:
+<polyline class="line" points="{{points}}" fill="none" stroke="currentColor" stroke-width="1.5" vector-effect="non-scaling-stroke"/>
+% end
+</svg>
+<text class="tick top" x="0" y="11" font-size="12" fill="currentColor">{{f'{series.top:g}'}}{{unit}}</text>
+</svg>
