@@ -88,7 +88,8 @@ def on_renamed(state: CoreState, event: ev.Renamed, now: Now) -> list[act.Action
     if job_id is not None and event.new not in state.by_name:
         left = vacate(state, event.new, now)
         job = state.rename_waiting(job_id, event.new)
-        return [*left, act.Show(job), act.Inspect(event.new, known=True)]
+        shown_now: list[act.Action] = [act.Show(job), act.Inspect(event.new, known=True)]
+        return [*left, *shown_now, *on_arrival(state, job, now)]
     arrival = state.arrivals.get(event.old)
     taken = event.new in state.arrivals or event.new in state.by_name
     if arrival is None or arrival.busy or taken:
@@ -221,7 +222,8 @@ def adopt(state: CoreState, records: Records, now: Now) -> list[act.Action]:
     if job.id in state.runs or job.id in state.ending or job.id in state.requeueing:
         return []  # A person moved it while it runs: its end finds it.
     if job.id in state.jobs:
-        return [act.Show(state.rename_waiting(job.id, job.name))]
+        job = state.rename_waiting(job.id, job.name)
+        return [act.Show(job), *on_arrival(state, job, now)]
     actions: list[act.Action] = []
     settling = state.arrivals.of_job(job.id)
     if settling is not None:

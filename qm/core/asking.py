@@ -15,7 +15,7 @@ from qm.core.pausing import ask_pause
 from qm.core.queueing import enqueue
 from qm.core.setting import ask_set, not_set
 from qm.core.settings import Now
-from qm.core.state import CoreState, Run
+from qm.core.state import CoreState, Mark, Run
 from qm.core.steering import on_drain, on_limit, on_stop
 from qm.model import Place, Reason, State
 from qm.names import shown
@@ -162,7 +162,7 @@ def on_held(state: CoreState, event: ev.Held, now: Now) -> list[act.Action]:
         refusal = act.Answer(event.request or "", False, {"error": answer})
         return [*actions, refusal] if event.request is not None else actions
     if job.id in state.marks:
-        state.marks[job.id] = True
+        state.marks[job.id] = Mark.WRITTEN
     actions += mark_job(state, job, event.reason, now)
     job = state.jobs[job.id]
     if event.request is not None:

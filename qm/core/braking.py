@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qm.core import actions as act
 from qm.core.settings import Now
-from qm.core.state import Brake, CoreState, changed
+from qm.core.state import Brake, CoreState, Mark, changed
 from qm.jobinfo.command import script_files
 from qm.model import Job, Outcome, Reason, State
 from qm.names import shown
@@ -59,7 +59,7 @@ def _engage(state: CoreState, last: Job, script: str, brake: Brake) -> list[act.
         # At once: the mark in its folder follows, and the next plan comes before it.
         state.planner.remove(job.id)
         state.jobs[job.id] = stopped = changed(job, State.HELD, reason)
-        state.marks[job.id] = False
+        state.marks[job.id] = Mark.UNDER_WAY
         actions += [act.Show(stopped), act.SetHold(stopped, reason, None)]
     return actions
 

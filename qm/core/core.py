@@ -33,9 +33,12 @@ Handler = Callable[[CoreState, Any, Now], list[act.Action]]
 
 
 def _on_frozen(state: CoreState, event: ev.Frozen, now: Now) -> list[act.Action]:
+    if state.obstacle is STARTING:
+        state.frozen_at_start = event.reason
+        return []
     if event.reason == state.obstacle:
         return []
-    if event.reason is None and (state.obstacle is STARTING or state.obstacle_until is not None):
+    if event.reason is None and state.obstacle_until is not None:
         return []  # Another obstacle has taken its place, and ends by itself.
     state.obstacle, state.obstacle_until = event.reason, None
     return [show_obstacle(state)]
@@ -48,7 +51,7 @@ def _on_listed(state: CoreState, event: ev.Listed, now: Now) -> list[act.Action]
 def _on_found(state: CoreState, event: ev.Found, now: Now) -> list[act.Action]:
     if state.obstacle is not STARTING:
         return []
-    state.obstacle = None
+    state.obstacle = state.frozen_at_start
     return [show_obstacle(state), *depending.on_start_over(state, now)]
 
 

@@ -31,6 +31,17 @@ def bound(state: CoreState, job: Job) -> Job:
     return replace(job, depends=tuple(depends))
 
 
+def bound_without_ring(state: CoreState, job: Job) -> Job:
+    """As :func:`bound`; but a job that was renamed, and would come after itself by that, is
+    not the one that was meant."""
+    found = bound(state, job)
+    if found.depends == job.depends or cycle(state, found) is None:
+        return found
+    before = {(one.condition, one.target): one.id for one in job.depends}
+    depends = (replace(one, id=before.get((one.condition, one.target))) for one in found.depends)
+    return replace(found, depends=tuple(depends))
+
+
 def _newest_open(state: CoreState, target: str, child: Job) -> int | None:
     """The job of this id, else the newest of this name, among those that have not ended."""
     job_id = _as_id(target)

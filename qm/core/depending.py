@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from qm.core import actions as act
 from qm.core import events as ev
-from qm.core.dependencies import bound, open_job
+from qm.core.dependencies import bound_without_ring, open_job
 from qm.core.dependents import KnownEnd
 from qm.core.queueing import link, review
 from qm.core.settings import Now
@@ -64,7 +64,7 @@ def on_arrival(state: CoreState, job: Job, now: Now) -> list[act.Action]:
         child = state.jobs.get(child_id)
         if child is None or child.id == job.id:
             continue
-        rebound = bound(state, child)
+        rebound = bound_without_ring(state, child)
         if rebound != child:
             state.jobs[child.id] = rebound
             state.dependents.link(rebound)
@@ -123,7 +123,7 @@ def on_taken_away(state: CoreState, job_id: int, now: Now) -> list[act.Action]:
         if child is None:
             continue
         loose = tuple(replace(d, id=None) if d.id == job_id else d for d in child.depends)
-        child = bound(state, replace(child, depends=loose))
+        child = bound_without_ring(state, replace(child, depends=loose))
         state.jobs[child_id] = child
         state.dependents.link(child)
         actions += [act.Record(child), *review(state, child_id, now)]

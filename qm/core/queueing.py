@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from qm.core import actions as act
 from qm.core.closing import close
-from qm.core.dependencies import bound, failed, open_job, waits_for
+from qm.core.dependencies import bound_without_ring, failed, open_job, waits_for
 from qm.core.settings import Now
 from qm.core.state import STARTING, CoreState, changed, needs_of
 from qm.model import Dependency, Job, Outcome, Place, Reason, State
@@ -29,7 +29,7 @@ def enqueue(state: CoreState, job: Job, fingerprint: int | None, now: Now) -> li
 
 def link(state: CoreState, job: Job) -> list[act.Action]:
     """A job waits from now on: bind it, and have jobs before it looked up that have ended."""
-    job = bound(state, job)
+    job = bound_without_ring(state, job)
     state.jobs[job.id] = job
     if not job.depends:
         return []

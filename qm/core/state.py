@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any
 
 from qm.core import actions as act
@@ -69,6 +70,14 @@ class Brake:
     """Its jobs are being held."""
 
 
+class Mark(Enum):
+    """How far the setting or taking away of a hold mark is."""
+
+    UNDER_WAY = "being written"
+    WRITTEN = "written, and not yet seen by a look that began afterwards"
+    MISSING = "could not be written"
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """A request to change options of a waiting job."""
@@ -123,6 +132,8 @@ class CoreState:
     """Jobs that have ended and are being moved to their last place."""
     obstacle: Reason | None = field(default=STARTING)
     """Why nothing is decided at all."""
+    frozen_at_start: Reason | None = None
+    """What is to stop everything once the start is over."""
     obstacle_until: float | None = None
     """When to try again; None: until an event says that it is over."""
     steering: Steering = field(default_factory=Steering)
@@ -134,8 +145,8 @@ class CoreState:
     """A person asked QM to end, once something has happened."""
     brakes: dict[str, Brake] = field(default_factory=dict)
     """Quick failures in a row, by script."""
-    marks: dict[int, bool] = field(default_factory=dict)
-    """Waiting jobs whose hold marks are being written by us (True: have just been)."""
+    marks: dict[int, Mark] = field(default_factory=dict)
+    """Waiting jobs whose hold marks we set or take away."""
     setting: dict[int, Setting] = field(default_factory=dict)
     """Changes of jobs that are being checked and written."""
     pausing: dict[int, list[tuple[str, bool]]] = field(default_factory=dict)

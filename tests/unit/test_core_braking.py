@@ -174,12 +174,13 @@ def test_a_look_from_before_the_mark_was_written_does_not_release_the_job() -> N
     assert bench.state.jobs[one.id].state is State.QUEUED, "a person took the mark away"
 
 
-def test_a_mark_that_cannot_be_written_holds_the_job_as_long_as_qm_runs() -> None:
+def test_a_mark_that_cannot_be_written_is_written_later_and_the_job_held_until_then() -> None:
     bench = a_bench()
     _, (one,) = brake(bench, "x")
     reason = bench.state.jobs[one.id].reason
     assert bench.tell(ev.NotHeld(one.id, reason, None, "no space")) == []
-    bench.look("x", identity=one.identity, records=records_of(one))
+    again = bench.look("x", identity=one.identity, records=records_of(one))
+    assert only(again, act.SetHold).reason == reason
     assert bench.state.jobs[one.id].state is State.HELD
     bench.ask("release", str(one.id))
     bench.hold(one, None, "r1")

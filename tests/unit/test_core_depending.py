@@ -453,3 +453,35 @@ def test_a_lookup_from_before_a_parent_ran_again_aborts_nobody() -> None:
     bench.tell(ev.Requeued(77, "prep", None))
     assert looked_up(bench, child, prep=KnownEnd(77, "prep", State.FAILED, "ExitCode: 1")) == []
     assert reason(bench, child) == "Dependency: after prep (77, QUEUED)"
+
+
+def test_a_job_that_is_renamed_to_a_name_that_another_waits_for_is_the_one_that_is_meant() -> None:
+    bench = Bench(processors=1)
+    bench.start("other")
+    child = bench.queue("child", after=("afterok:prep",))
+    prep = bench.queue("pre")
+    bench.tell(ev.Renamed("pre", "prep"))
+    assert reason(bench, child) == f"Dependency: after prep ({prep.id}, QUEUED)"
+
+
+def test_a_job_that_would_come_after_itself_by_a_rename_is_not_the_one_that_is_meant() -> None:
+    bench = Bench()
+    first = bench.queue("a", after=("afterok:prep",))
+    second = bench.queue("b", after=("afterok:a",))
+    bench.tell(ev.Renamed("b", "prep"))
+    assert reason(bench, first) == "Dependency: after prep: no such job yet"
+    assert reason(bench, second) == f"Dependency: after a ({first.id}, QUEUED)"
+
+
+def test_a_folder_that_cannot_be_listed_during_the_start_does_not_hide_who_waits_for_whom() -> None:
+    bench = Bench(starting=True)
+    before = Bench().queue("child", after=("afterok:prep",))
+    bench.adopt_waiting(before)
+    gone = Reason("FolderGone", "unmounted")
+    bench.tell(ev.Frozen(gone))
+    actions = bench.tell(ev.Found())
+    assert only(actions, act.FindEnded).id == before.id
+    assert only(actions, act.ShowObstacle).reason == gone
+    bench.tell(ev.Frozen(None))
+    looked_up(bench, before, prep=KnownEnd(9, "prep", State.FINISHED, None))
+    assert bench.claim().job.id == before.id
