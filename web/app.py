@@ -23,7 +23,6 @@ FEATURES = (
     "web.pages.doing",
     "web.pages.timeline",
     "web.pages.help",
-    "web.pages.help",
     "web.login",
     "web.health",
     "web.api.summary",
