@@ -22,6 +22,7 @@ FEATURES = (
     "web.pages.main",
     "web.pages.doing",
     "web.pages.timeline",
+    "web.pages.stats",
     "web.pages.help",
     "web.login",
     "web.health",
