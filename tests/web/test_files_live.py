@@ -6,6 +6,7 @@ import io
 import os
 import re
 import socket
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -20,10 +21,10 @@ from tests.web.jobs import WAYS_OUT, Shown, fill, raw_name, shown_queue
 from web.content import FILE_HEADERS, REPORT_HEADERS
 from web.headers import POLICY
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="these names and files are POSIX's"),
-]
+pytestmark = pytest.mark.live
+
+if sys.platform == "win32":
+    pytest.skip("these names and files are POSIX's", allow_module_level=True)
 
 SECRET = "the secret of another folder"
 NASTY = [

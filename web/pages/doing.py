@@ -62,10 +62,14 @@ class Doing:
         """The page that asks before."""
         query = _decoded(bottle.request.query)
         entry = find(self._site.layout, query.get("job", ""))
+        return self.question_about(name, entry, query.get("back", ""))
+
+    def question_about(self, name: str, entry: Entry, back: str) -> str:
+        """The same for a job; Problem 409 where it is not in a state for that."""
         verb = verb_for(name, entry)
         if verb is None:
             raise Problem(409, refusal(name, entry))
-        return self._question(verb, entry, query.get("back", ""))
+        return self._question(verb, entry, back)
 
     def _question(self, verb: Verb, entry: Entry, back: str, problem: str = "") -> str:
         grace = format_duration(self._site.config.kill_grace)

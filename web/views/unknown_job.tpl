@@ -1,0 +1,7 @@
+<h1>No such job</h1>
+<p>There is no job or folder of the name {{name}}: it was deleted, or it has another name by now.</p>
+<form method="get" action="/QM" role="search">
+<label for="q">Look for</label>
+<input type="search" id="q" name="q" value="{{name}}">
+<button type="submit">Search</button>
+</form>
