@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from qm.config import Config
-from qm.config.options import Option, WebConfig, options
+from qm.config.options import WebConfig, options
+from qm.config.showing import value_of, value_text
 from qm.core.settings import Settings
 from qm.drops import Rules
 from qm.osops.affinity import machine_cpus
 from qm.planner import Capacity
-from qm.quantities import format_duration, format_size
 from qm.resources import limits_of
 
 _AFTER_RESTART = frozenset({"QM_FOLDER", "Watch", "Poll", "Rescan", "Sync", "Empty_after"})
@@ -72,31 +71,10 @@ def differences(old: Config, new: Config) -> list[Difference]:
     return [
         Difference(
             option.name,
-            _text(option, before),
-            _text(option, after),
+            value_text(option, before),
+            value_text(option, after),
             option.section == WebConfig.SECTION or option.name in _AFTER_RESTART,
         )
         for option in options()
-        if (before := _value(old, option)) != (after := _value(new, option))
+        if (before := value_of(old, option)) != (after := value_of(new, option))
     ]
-
-
-def _value(config: Config, option: Option) -> Any:
-    for section in (config, *(getattr(config, name, None) for name in ("web", "mail"))):
-        if section is not None and option.section == section.SECTION:
-            return getattr(section, option.field)
-    return None
-
-
-def _text(option: Option, value: Any) -> str:
-    if value is None:
-        return "auto" if "auto" in option.kind.word else "not set"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return format_duration(value)
-    if isinstance(value, int) and option.kind.word.startswith("size"):
-        return format_size(value)
-    if isinstance(value, tuple | frozenset):
-        return ", ".join(sorted(map(str, value))) or "none"
-    return str(value)

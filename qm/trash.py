@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from qm.errors import NoSuchJob, Refused
@@ -141,15 +141,22 @@ def size_of(path: str) -> int:
 
     A file with several names below it counts once.
     """
+    return size_while(path, lambda: True)[0]
+
+
+def size_while(path: str, go_on: Callable[[], bool]) -> tuple[int, bool]:
+    """As :func:`size_of`, as far as it is found while ``go_on()`` holds; True if that is all."""
     total, seen = 0, set()
     for status in _files(path):
+        if not go_on():
+            return total, False
         known = (status.st_dev, status.st_ino)
         if status.st_nlink > 1 and status.st_ino:
             if known in seen:
                 continue
             seen.add(known)
         total += status.st_size
-    return total
+    return total, True
 
 
 def _files(path: str) -> Iterator[os.stat_result]:

@@ -103,7 +103,8 @@ def status(session: Session, as_json: bool) -> int:
 
     Exit code 0: it runs on this folder; 3: it does not.
     """
-    from qm.cli.standing import standing, standing_text
+    from qm.cli.standing import standing_text
+    from qm.view.standing import standing
 
     found = standing(session.layout, session.config)
     if as_json:

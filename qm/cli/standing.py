@@ -1,92 +1,12 @@
-"""``qm status``: whether a manager runs, and how busy it is."""
+"""``qm status``: whether a manager runs, and how busy it is, as sentences."""
 
 from __future__ import annotations
 
-import json
-import os
-import sqlite3
-import time
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from qm.config import Config
-from qm.control.client import manager_runs, manager_says
-from qm.folders.layout import Layout
-from qm.index import reading
-from qm.model import ACTIVE_STATES, State, Steering
 from qm.quantities import format_size
-from qm.records import RecordError
-from qm.statefile import StateFile
-from qm.times import local_text, utc_seconds, utc_text
-from qm.view import load
-
-
-def standing(layout: Layout, config: Config) -> dict[str, Any]:
-    """The object of ``qm status --json``.
-
-    Times are UTC, memory is in bytes; what is not known, or not limited, is
-    null. ``limits`` and ``drain`` are what people set while QM ran: they hold
-    for the next manager as well.
-    """
-    running = manager_runs(layout)
-    facts = _facts(layout) if running else {}
-    manager, capacity = facts.get("manager", {}), facts.get("capacity", {})
-    view = load(layout, utc_text(time.time()))
-    active = [entry for entry in view.entries if entry.state in ACTIVE_STATES]
-    started, steering = manager.get("started"), _steering(layout)
-    return {
-        "running": running,
-        "folder": layout.root,
-        "exists": os.path.isdir(layout.root),
-        "holder": manager_says(layout) if running else None,
-        "host": manager.get("host"),
-        "pid": manager.get("pid"),
-        "started": utc_text(started) if isinstance(started, int | float) else None,
-        "processors": capacity.get("processors"),
-        "in_use": sum(entry.nb_proc or 0 for entry in active),
-        "memory": capacity.get("memory"),
-        "memory_in_use": sum(entry.mem or 0 for entry in active),
-        "gpus": capacity.get("gpus"),
-        "gpus_in_use": sum(entry.nb_gpu or 0 for entry in active),
-        "limits": {"processors": steering.processors, "memory": steering.memory},
-        "drain": steering.drain and {"since": steering.drain.since, "who": steering.drain.who},
-        "obstacle": facts.get("obstacle") or None,
-        "page": config.web.address if manager.get("web") else None,
-        "log": manager.get("log"),
-        "jobs": {
-            state.value.lower(): count
-            for state, count in sorted(Counter(State(e.state) for e in view.entries).items())
-        },
-    }
-
-
-def _facts(layout: Layout) -> dict[str, Any]:
-    """What the manager says of itself; nothing while its index is being made."""
-    try:
-        with reading(layout.index_file) as index:
-            return {
-                "manager": _object(index.fact("manager")),
-                "capacity": _object(index.fact("capacity")),
-                "obstacle": index.fact("obstacle"),
-            }
-    except sqlite3.Error:
-        return {}
-
-
-def _object(text: str | None) -> dict[str, Any]:
-    try:
-        value = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _steering(layout: Layout) -> Steering:
-    try:
-        return StateFile(layout.own, "", sync=False).load().steering
-    except (OSError, RecordError):
-        return Steering()  # No QM was here yet, or `qm doctor` has something to say.
+from qm.times import local_text, utc_seconds
 
 
 def standing_text(found: dict[str, Any]) -> str:

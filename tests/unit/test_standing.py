@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from qm.cli.background import changes_text
-from qm.cli.standing import standing, standing_text
+from qm.cli.standing import standing_text
 from qm.config import Config, WebConfig
 from qm.folders.layout import Layout
 from qm.index import Index
 from qm.model import Drain, Steering
 from qm.osops import FolderHandle, Lock
 from qm.statefile import StateFile
+from qm.view.standing import standing
 
 MANAGER = {"host": "lab", "pid": 12, "started": 1767225600.0}
 CAPACITY = {"processors": 8, "blocking": False, "memory": 16 << 30, "gpus": 2}
