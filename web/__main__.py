@@ -22,7 +22,7 @@ from qm.config import Config, load_config
 from qm.errors import QMError
 from web.app import make_app
 from web.codes import issue_code
-from web.hosts import is_loopback_host
+from web.hosts import is_for_this_machine
 from web.listening import listen
 from web.logs import start_logging
 from web.server import make_server
@@ -66,12 +66,12 @@ def serve(config: Config, *, browser: bool = False, attached: bool = False) -> i
     site = make_site(config)
     app = make_app(site)
     # Last: whoever finds the port open finds a page.
-    sockets = listen(web.host, web.port, source, has_token=site.access.has_token)
+    sockets = listen(web, source, has_token=site.access.has_token)
     server = make_server(app, sockets)
     if attached:
         threading.Thread(target=_end_with_stdin, name="attached", daemon=True).start()
     log.info("%s shows %s", web.address, config.folder)
-    if not is_loopback_host(web.host):
+    if not is_for_this_machine(web):
         log.info(
             "others can reach the page, and what travels is not encrypted: where that matters,"
             " put a proxy with TLS before it, or use localhost and ssh -L"

@@ -8,7 +8,7 @@ from typing import Any
 from qm.config import Config, WebConfig
 from web.codes import Codes
 from web.cookies import cookie_values
-from web.hosts import is_loopback_host
+from web.hosts import is_for_this_machine
 from web.problem import Problem
 from web.roles import Caller, Role
 from web.sessions import LIFETIME, Sessions
@@ -17,11 +17,14 @@ from web.tokens import Token, TokenFile, token_path
 _BEARER = "bearer "
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="QM"'}
 
+_FORWARDED = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
+"""What proxies add: who comes by one is not at this machine, whatever the page listens on."""
+
 
 def anonymous_role(config: WebConfig) -> Role:
     """What somebody may do who has not logged in."""
     if config.anonymous == "auto":
-        return Role.VIEWER if is_loopback_host(config.host) else Role.OPEN
+        return Role.VIEWER if is_for_this_machine(config) else Role.OPEN
     return Role.VIEWER if config.anonymous == "viewer" else Role.OPEN
 
 
@@ -31,6 +34,7 @@ class Access:
     def __init__(self, config: Config) -> None:
         """Raises ConfigError where the token lies in QM_FOLDER."""
         self._anonymous = anonymous_role(config.web)
+        self._anonymous_afar = Role.OPEN if config.web.anonymous == "auto" else self._anonymous
         self._port = config.web.port
         self._token_file = TokenFile(token_path(config))
         sessions = self._token_file.path.with_name(f"web-sessions-{self._port}.json")
@@ -50,7 +54,9 @@ class Access:
                 if session is not None:
                     key = f"session {session.digest}"
                     return Caller(session.role, key, address, session=session.digest)
-        return Caller(self._anonymous, f"address {address}", address)
+        afar = any(name in environ for name in _FORWARDED)
+        role = self._anonymous_afar if afar else self._anonymous
+        return Caller(role, f"address {address}", address)
 
     def still_holds(self, who: Caller) -> bool:
         """False once the session has ended or the token was replaced: for long answers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import bottle
 
@@ -21,6 +21,7 @@ from web.site import Site
 FEATURES = (
     "web.pages.main",
     "web.pages.doing",
+    "web.pages.job",
     "web.pages.timeline",
     "web.pages.stats",
     "web.pages.help",
@@ -32,7 +33,9 @@ FEATURES = (
     "web.api.openapi",
     "web.api.events",
     "web.api.logs",
+    "web.api.uploads",
     "web.files",
+    "web.old_urls",
     "web.static_files",
 )
 """Modules with ``add_routes(routes: Routes, site: Site) -> None``, in the order of matching."""
@@ -81,7 +84,7 @@ def _error_handler(gate: Gate, problems: Problems) -> Any:
 
     def answer(error: bottle.HTTPError) -> Any:
         if error.exception is not None:
-            return _sent(gate.mistake(error.exception))
+            return _sent(gate.answered(lambda: _raise(error.exception)))
         allowed = {"Allow": _methods(error)} if error.status_code == 405 else {}
 
         def refuse() -> Any:
@@ -92,6 +95,10 @@ def _error_handler(gate: Gate, problems: Problems) -> Any:
         return _sent(gate.answered(refuse))
 
     return answer
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def _methods(error: bottle.HTTPError) -> str:

@@ -101,7 +101,7 @@ class Gate:
             seconds = str(int(wait) + 1)
             raise Problem(
                 429,
-                "That are too many changes in a minute.",
+                "These are too many changes in a minute.",
                 f"Go on in {seconds} s.",
                 {"Retry-After": seconds},
             )

@@ -52,6 +52,11 @@ def is_loopback_host(host: str) -> bool:
     return name == "localhost" or is_loopback(name)
 
 
+def is_for_this_machine(config: WebConfig) -> bool:
+    """True if nobody elsewhere is meant to open the page: no address, no proxy's name."""
+    return is_loopback_host(config.host) and not config.allowed_hosts
+
+
 def bare(host: str) -> str:
     """A host name or address in lower case, without brackets and last dot."""
     return host.strip("[]").rstrip(".").lower()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import socket
 
+from qm.config import WebConfig
 from qm.errors import ConfigError, QMError
-from web.hosts import EVERYWHERE, bare, is_loopback, is_loopback_host
+from web.hosts import EVERYWHERE, bare, is_for_this_machine, is_loopback
 
 _BACKLOG = 128
 
@@ -17,18 +18,19 @@ class PortTaken(QMError):
     exit_code = 3
 
 
-def listen(host: str, port: int, source: str, *, has_token: bool) -> list[socket.socket]:
-    """Sockets that listen on every address of ``host``; of this machine for ``*``.
+def listen(config: WebConfig, source: str, *, has_token: bool) -> list[socket.socket]:
+    """Sockets that listen on every address of the configured Host; of this machine for ``*``.
 
     ``source`` is the name of the configuration to show. Raises ConfigError
     where the host is not known, or others can reach it and there is no token;
     PortTaken, and OSError.
     """
+    host, port = config.host, config.port
     sockets: list[socket.socket] = []
     try:
         addresses = _addresses(host, port, source)
         if not has_token:
-            _check_reach(host, port, source, [address for _, (address, _) in addresses])
+            _check_reach(config, source, [address for _, (address, _) in addresses])
         for family, address in addresses:
             opened = _open(family, address, port)
             if opened is not None:
@@ -58,17 +60,20 @@ def _addresses(
     return [(family, (address, port)) for family, address in addresses]
 
 
-def _check_reach(host: str, port: int, source: str, addresses: list[str]) -> None:
+def _check_reach(config: WebConfig, source: str, addresses: list[str]) -> None:
     beyond = [address for address in addresses if not is_loopback(address)]
-    if not beyond and is_loopback_host(host):
+    if not beyond and is_for_this_machine(config):
         return
+    if config.allowed_hosts and not beyond:
+        why = f"Allowed_hosts has {config.allowed_hosts[0]}"
+    else:
+        why = f'Host = "{config.host}" means {(beyond or addresses)[0]}'
     raise ConfigError(
         source,
         None,
-        f'Host = "{host}" means {(beyond or addresses)[0]}: others could open the page, and there'
-        " is no token to ask them for",
+        f"{why}: others could open the page, and there is no token to ask them for",
         hint="`qm web token --new` makes one. Or use localhost; from another machine, come by:"
-        f" ssh -L {port}:localhost:{port}.",
+        f" ssh -L {config.port}:localhost:{config.port}.",
     )
 
 

@@ -16,7 +16,7 @@ from qm.view import View, load
 from web.access import Access
 from web.archive import Turns
 from web.capability import Capabilities
-from web.hosts import is_loopback_host
+from web.hosts import is_for_this_machine
 from web.ratelimit import Turnstile
 from web.roles import Role
 from web.static_files import StaticFiles
@@ -51,7 +51,7 @@ class Looker:
 class Rights:
     """The role that an action needs, as QMserv.cfg has it.
 
-    An operator may do everything. On a page that only this machine can open,
+    An operator may do everything. On a page that only this machine may open,
     Delete_Jobs and Licence_to_kill let also a viewer delete and stop;
     Display_details = no keeps logs and files for operators.
     """
@@ -64,7 +64,7 @@ class Rights:
 def rights_of(config: Config) -> Rights:
     """What the options say."""
     web = config.web
-    here = is_loopback_host(web.host)
+    here = is_for_this_machine(web)
     return Rights(
         details=Role.VIEWER if web.display_details else Role.OPERATOR,
         kill=Role.VIEWER if web.licence_to_kill and here else Role.OPERATOR,

@@ -12,6 +12,7 @@ import bottle
 from qm.errors import NoSuchJob
 from qm.folders.layout import Layout
 from tests.web.served import Served, free_port, served, write_config
+from web.problem import Problem
 from web.routing import RAW, Role, Routes
 from web.site import Site
 from web.tokens import new_token
@@ -33,6 +34,10 @@ def add_routes(routes: Routes, site: Site) -> None:
         raise RuntimeError(SECRET)
         yield b""  # Makes it a generator, which breaks when the body is asked for.
 
+    def too_late() -> Iterator[bytes]:
+        raise Problem(409, "It has ended.")
+        yield b""
+
     def exact(name: str) -> dict[str, str]:
         return {"name": name.encode("utf-8", "surrogateescape").hex()}
 
@@ -53,6 +58,7 @@ def add_routes(routes: Routes, site: Site) -> None:
     for path in ("/boom", "/boom/<name>", "/api/v1/boom"):
         routes.get(path, Role.VIEWER, boom)
     routes.get("/later", Role.VIEWER, later)
+    routes.get("/too-late", Role.VIEWER, too_late)
     routes.get("/exact/<name>", Role.VIEWER, exact)
     routes.get("/secret", Role.OPERATOR, lambda: "for operators")
     routes.get("/gone", Role.VIEWER, gone)

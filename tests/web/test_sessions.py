@@ -20,6 +20,7 @@ from web.cookies import cookie_values
 from web.ratelimit import RateLimit
 from web.roles import Role
 from web.sessions import MOST, Sessions
+from web.site import rights_of
 from web.tokens import Token, TokenFile, existing_or_new, new_token, read_token, token_path
 
 NOW = 1_800_000_000.0
@@ -277,6 +278,37 @@ def test_who_has_not_logged_in_may_do_what_the_option_says(
         config_of(tmp_path / "QM", anonymous=anonymous, host=host, token_file=tmp_path / "t")
     )
     assert access.caller_of({}).role is role
+
+
+@pytest.mark.parametrize("header", ["FORWARDED", "VIA", "X_FORWARDED_FOR", "X_REAL_IP"])
+def test_who_comes_by_a_proxy_is_not_at_this_machine(tmp_path: Path, header: str) -> None:
+    auto, viewer = (
+        Access(config_of(tmp_path / "QM", anonymous=word, token_file=tmp_path / "t"))
+        for word in ("auto", "viewer")
+    )
+    by_proxy = {"REMOTE_ADDR": "127.0.0.1", f"HTTP_{header}": "192.0.2.7"}
+    assert auto.caller_of(by_proxy).role is Role.OPEN
+    assert viewer.caller_of(by_proxy).role is Role.VIEWER
+
+
+def test_a_name_for_others_opens_nothing_to_the_anonymous(tmp_path: Path) -> None:
+    config = config_of(
+        tmp_path / "QM",
+        allowed_hosts=("qm.example.org",),
+        licence_to_kill=True,
+        token_file=tmp_path / "t",
+    )
+    assert Access(config).caller_of({}).role is Role.OPEN
+    assert rights_of(config).kill is Role.OPERATOR
+
+
+def test_what_an_option_grants_to_viewers_is_for_this_machine_only(tmp_path: Path) -> None:
+    web = {"licence_to_kill": True, "delete_jobs": True, "display_details": False}
+    here, beyond = (rights_of(config_of(tmp_path, host=host, **web)) for host in ("localhost", "*"))
+    assert (here.kill, here.delete, here.details) == (Role.VIEWER, Role.VIEWER, Role.OPERATOR)
+    assert (beyond.kill, beyond.delete) == (Role.OPERATOR, Role.OPERATOR)
+    usual = rights_of(config_of(tmp_path))
+    assert (usual.kill, usual.delete, usual.details) == (Role.OPERATOR, Role.OPERATOR, Role.VIEWER)
 
 
 def test_cookies_of_others_do_not_hide_ours() -> None:

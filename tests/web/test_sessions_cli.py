@@ -75,6 +75,14 @@ def test_a_page_for_others_without_a_token_does_not_start(config: Path) -> None:
     assert not answers(port)
 
 
+def test_a_page_with_a_name_for_others_without_a_token_does_not_start(tmp_path: Path) -> None:
+    port = free_port()
+    config = write_config(tmp_path / "c.cfg", tmp_path / "QM", port, Allowed_hosts="qm.example.org")
+    said = run(config, "web")
+    assert said.returncode == 2 and "Allowed_hosts has qm.example.org: others" in said.stderr
+    assert not answers(port)
+
+
 def test_a_token_in_the_queue_does_not_start_the_page(tmp_path: Path) -> None:
     folder = tmp_path / "QM"
     Layout(str(folder)).create()

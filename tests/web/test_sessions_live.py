@@ -194,6 +194,11 @@ def test_a_mistake_in_the_middle_of_an_answer_is_told_without_its_details(page: 
     assert SECRET not in answer.text and "Traceback" not in answer.text
 
 
+def test_a_problem_at_the_begin_of_a_stream_is_told_as_one(page: Served) -> None:
+    answer = page.ask("/too-late")
+    assert answer.status == 409 and "It has ended." in answer.text
+
+
 def test_debug_shows_the_exception(tmp_path: Path) -> None:
     with page_with_extra_routes(tmp_path, Debug="yes") as page:
         text = page.ask("/boom").text
