@@ -68,7 +68,9 @@ class Visitor:
     page: Served
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def ask(self, path: str, method: str = "GET", body: bytes | str | None = None, **h: str) -> Answer:
+    def ask(
+        self, path: str, method: str = "GET", body: bytes | str | None = None, **h: str
+    ) -> Answer:
         """One request; headers in ``h`` win."""
         return self.page.ask(path, method, body, **{**self.headers, **h})
 
@@ -240,9 +242,14 @@ def example_path(rule: str) -> str:
 
 
 def digest_of(folder: Path) -> str:
-    """What tells two states of a folder apart: all names and contents, and links as they are."""
+    """What tells two states of a folder apart: all names and contents, and links as they are.
+
+    The index is left out: SQLite has files of its own beside it while somebody reads.
+    """
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
+        if path.name.startswith("index.sqlite3"):
+            continue
         total.update(os.fsencode(path))
         if path.is_file() and not path.is_symlink():
             total.update(path.read_bytes())
