@@ -96,12 +96,12 @@ class Bench:
     steering: Steering = field(default_factory=Steering)
     mono: float = 1000.0
     wall: float = 1_767_225_600.0
+    tokens: count[int] = field(default_factory=lambda: count(1))
     lowered: bool = False
     """Limits were changed: what runs already may use more than there is."""
     core: Core = field(init=False)
 
     def __post_init__(self) -> None:
-        tokens = (f"token{number}" for number in count(1))
         settings = Settings(
             Capacity(
                 self.processors,
@@ -114,7 +114,7 @@ class Bench:
             adopt_records=self.adopt,
             **self.more,
         )
-        self.core = Core(settings, lambda: next(tokens), steering=self.steering)
+        self.core = Core(settings, lambda: f"token{next(self.tokens)}", steering=self.steering)
         if not self.starting:
             self.tell(ev.Found())
 
