@@ -1,0 +1,78 @@
+<section class="list" id="files" aria-labelledby="h-files">
+<div class="head"><h2 id="h-files">Files</h2>
+% if sees:
+<p><a href="/job/{{job.id}}/files">All files of the job</a></p>
+% else:
+<p class="quiet">Only an operator may see them.</p>
+% end
+</div>
+% if job.folder:
+<p class="quiet">They lie in <code id="folder">{{job.folder}}</code> <button type="button" class="quiet" data-copy="folder">Copy</button></p>
+% else:
+<p class="quiet">Its folder is gone: somebody took it away.</p>
+% end
+</section>
+<section class="list" id="about" aria-labelledby="h-about">
+<h2 id="h-about">Info</h2>
+% if job.command:
+<p>Command</p>
+<pre id="command">{{job.command}}</pre>
+% end
+% for note in job.notes:
+<p class="quiet">{{note}}</p>
+% end
+% if job.options:
+<table class="plain">
+<caption class="vh">Options that differ from the usual</caption>
+<tbody>
+% for fact in job.options:
+<tr><th scope="row">{{fact.word}}</th><td>{{fact.text}}
+% if fact.title:
+<small>{{fact.title}}</small>
+% end
+</td></tr>
+% end
+</tbody></table>
+% end
+% if job.environment and sees:
+<details><summary>Environment that the job sets ({{len(job.environment)}})</summary>
+<table class="plain"><tbody>
+% for name, value in job.environment:
+<tr><th scope="row"><code>{{name}}</code></th><td><code>{{value}}</code></td></tr>
+% end
+</tbody></table></details>
+% end
+% if info_file:
+<details><summary>{{info_name}}</summary>
+<pre>
+{{info_file}}</pre></details>
+% end
+</section>
+<section class="list" id="resources" aria-labelledby="h-resources">
+<h2 id="h-resources">Resources</h2>
+<dl class="facts">
+% for fact in job.resources:
+<div><dt>{{fact.word}}</dt><dd>{{fact.text}}</dd></div>
+% end
+</dl>
+</section>
+<section class="list" id="history" aria-labelledby="h-history">
+<h2 id="h-history">History</h2>
+% if job.attempts or job.earlier:
+<table class="plain">
+<thead><tr><th scope="col">Run</th><th scope="col">State</th><th scope="col">Why</th><th scope="col">Started</th><th scope="col">Took</th></tr></thead>
+<tbody>
+% for one in (*reversed(job.attempts), *job.earlier):
+<tr><td><a href="{{one.address}}">{{one.label}}</a></td><td>
+% if one.state:
+<span class="state {{one.state}}">{{one.state}}</span>
+% else:
+–
+% end
+</td><td>{{one.reason}}</td><td title="{{stamp(one.started)}}">{{when(one.started)}}</td><td>{{one.took}}</td></tr>
+% end
+</tbody></table>
+% else:
+<p class="quiet">No earlier attempt, and no other ended job of this name.</p>
+% end
+</section>
