@@ -24,6 +24,7 @@ FEATURES = (
     "web.pages.job",
     "web.pages.timeline",
     "web.pages.stats",
+    "web.pages.system",
     "web.pages.help",
     "web.login",
     "web.health",
