@@ -38,14 +38,9 @@ def kill(
     Each JOB is an id or a folder's name. The answer means that it has happened:
     the job and all of its processes are gone. A suspended job is killed as well.
     """
-    from qm.cli.stopping import stop
-    from qm.view import target_of
-
     meant = chosen(session, jobs, selection, "kill", OPEN)
-    layout, usual = session.layout, session.config.kill_grace
-    return for_each(
-        meant, lambda job: stop(layout, target_of(job), grace, usual), _killed, as_json=as_json
-    )
+    queue = session.queue
+    return for_each(meant, lambda job: queue.stop(job, grace), _killed, as_json=as_json)
 
 
 def _killed(answer: dict[str, Any]) -> str:
@@ -126,17 +121,14 @@ def rerun(
     has ended are kept in .qm/attempt-N of its folder. One that QM refused is read
     again, as a new job.
     """
-    from qm.control.client import ask
-    from qm.view import target_of
-
     meant = chosen(session, jobs, selection, "rerun", ENDED)
+    queue = session.queue
 
     def again(job: str) -> dict[str, Any]:
-        target = (target_of(job),)
-        answer = ask(session.layout, "rerun", target, timeout=PATIENCE, data={"hold": held})
+        answer = queue.ask("rerun", job, timeout=PATIENCE, data={"hold": held})
         if held and answer["state"] != State.HELD:
             who_is_meant = str(answer["name"] if answer["id"] is None else answer["id"])
-            return ask(session.layout, "hold", (who_is_meant,), timeout=PATIENCE)
+            return queue.ask("hold", who_is_meant, timeout=PATIENCE)
         return answer
 
     return for_each(meant, again, _queued_again, as_json=as_json)
@@ -161,13 +153,11 @@ def rm(session: Session, jobs: Sequence[str], selection: Selection, as_json: boo
     It is QM_FOLDER/.qm/trash. `qm restore` takes them out again, and only
     `qm purge --trash` empties it.
     """
-    from qm.control.client import ask
-    from qm.view import target_of
-
     meant = chosen(session, jobs, selection, "remove", ENDED)
+    queue = session.queue
 
     def remove(job: str) -> dict[str, Any]:
-        answer = ask(session.layout, "rm", (target_of(job),), timeout=PATIENCE)
+        answer = queue.ask("rm", job, timeout=PATIENCE)
         removed: dict[str, Any] = answer["removed"][0]
         return removed
 

@@ -28,12 +28,10 @@ def ask_each(
     patience: float = PATIENCE,
 ) -> int:
     """Ask ``verb`` of every job; returns the exit code. ``patience`` is in seconds."""
-    from qm.control.client import ask
-    from qm.view import target_of
-
+    queue = session.queue
     return for_each(
         jobs,
-        lambda job: ask(session.layout, verb, (target_of(job),), timeout=patience, data=data),
+        lambda job: queue.ask(verb, job, timeout=patience, data=data),
         sentence,
         as_json=as_json,
     )

@@ -12,9 +12,8 @@ from qm.errors import NotRunning, QMError
 
 if TYPE_CHECKING:
     from qm.cli.bar import Bar
-    from qm.cli.batch import Batch
-    from qm.cli.reception import Answered, Reception
-    from qm.cli.session import Session
+    from qm.cli.queue import Committing, Hearing, Queue
+    from qm.cli.reception import Answered
     from qm.submit import Submission
     from qm.submit.orders import Clerk, Order
     from qm.submit.words import Target
@@ -51,18 +50,16 @@ class Desk:
                 yield None
 
     def submit(
-        self, session: Session, orders: Iterable[Order | None], *, move: bool, hold: bool
+        self, queue: Queue, orders: Iterable[Order | None], *, move: bool, hold: bool
     ) -> list[dict[str, Any]]:
         """Stage and commit each; returns what is known of each job, as ``--json`` has it.
 
         On Ctrl-C none is left half, and it says how many were submitted.
         """
         from qm.cli.bar import Bar
-        from qm.cli.batch import Batch
-        from qm.cli.reception import Reception
 
-        reception = Reception(session.layout)
-        batch = Batch(session.layout, session.config.sync, many=self.expected >= MANY, move=move)
+        batch = queue.batch(many=self.expected >= MANY, move=move)
+        reception = queue.reception()
         try:
             with Bar(self.expected, MANY) as bar:
                 for order in orders:
@@ -86,7 +83,7 @@ class Desk:
         self._report()
         return self._jobs
 
-    def _stage(self, batch: Batch, order: Order, hold: bool) -> bool:
+    def _stage(self, batch: Committing, order: Order, hold: bool) -> bool:
         try:
             batch.add(order, hold)
         except (QMError, OSError) as error:
@@ -94,7 +91,7 @@ class Desk:
             return False
         return True
 
-    def _commit(self, batch: Batch, reception: Reception, bar: Bar) -> None:
+    def _commit(self, batch: Committing, reception: Hearing, bar: Bar) -> None:
         """Commit, count, and have the manager asked; tell what failed. Ctrl-C waits for that."""
         from qm.cli.interrupts import interrupts_wait
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from qm.cli.columns import COLUMNS, USUAL, Progress, objects, table_rows, untold
 from qm.cli.output import fitted_table, print_json, print_table, say, tell, wants_colours
+from qm.cli.queue import Queue
 from qm.folders.layout import Layout
 from qm.model import State
 from qm.view.entries import Entry, View
@@ -31,10 +32,10 @@ class Wish:
     """Names of columns; empty: the usual ones."""
 
 
-def print_list(layout: Layout, view: View, wish: Wish, *, as_json: bool) -> int:
+def print_list(queue: Queue, view: View, wish: Wish, *, as_json: bool) -> int:
     """Print what was found; the exit code is 1 where a job that was named is not there."""
     now = time.time()
-    progress = progress_in(layout) if "progress" in wish.columns or not as_json else untold
+    progress = queue.progress() if "progress" in wish.columns or not as_json else untold
     if as_json:
         names = wish.columns
         found = objects(view.entries, now, names, progress) if names else None
@@ -91,10 +92,14 @@ def progress_in(layout: Layout) -> Progress:
         found = None if end is None else read_progress(end)
         if found is None:
             return None
-        percent = f"{100 * found.fraction:.0f} %"
-        return found.text if "%" in found.text else f"{percent} ({found.text})"
+        return progress_text(found.fraction, found.text)
 
     return told
+
+
+def progress_text(fraction: float, text: str) -> str:
+    """``62 % (198 / 320)``; ``text`` is what the job says itself."""
+    return text if "%" in text else f"{100 * fraction:.0f} % ({text})"
 
 
 _LOOK = 4096
@@ -107,7 +112,7 @@ def summary(entries: Sequence[Entry]) -> str:
     return ", ".join(f"{count} {state.lower()}" for state, count in counts if count)
 
 
-def watch(load: Callable[[], View], layout: Layout, columns: tuple[str, ...]) -> None:
+def watch(load: Callable[[], View], queue: Queue, columns: tuple[str, ...]) -> None:
     """Show the list on the whole terminal, and again each second until Ctrl-C."""
     from rich.console import Console, Group
     from rich.live import Live
@@ -115,7 +120,7 @@ def watch(load: Callable[[], View], layout: Layout, columns: tuple[str, ...]) ->
 
     names = columns or USUAL
     heads = [COLUMNS[name].head for name in names]
-    progress = progress_in(layout)
+    progress = queue.progress()
     console = Console(no_color=not wants_colours())
 
     def picture() -> Group:

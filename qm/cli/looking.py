@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -75,7 +74,6 @@ def list_jobs(
     from qm.cli import listing
     from qm.cli.wishing import columns_of, query_of
     from qm.times import utc_text
-    from qm.view import load
 
     columns = columns_of(wishes["columns"])
     if watching and as_json:
@@ -86,32 +84,25 @@ def list_jobs(
     query = query_of(wishes, brief=listing.BRIEF if is_short else None)
     since = wishes["since"]
     recent = since is None and not everything and not query.targets
+    queue = session.queue
 
     def look() -> View:
         after = utc_text(time.time() - listing.RECENT) if recent else since
-        return load(session.layout, after, query)
+        return queue.view(after, query)
 
     if watching:
-        listing.watch(look, session.layout, columns)
+        listing.watch(look, queue, columns)
         return 0
     view = look()
     wish = listing.Wish(query, recent, columns)
-    code = listing.print_list(session.layout, view, wish, as_json=as_json)
+    code = listing.print_list(queue, view, wish, as_json=as_json)
     if as_json:
         return code
     if not view.entries and view.manager_runs and not query.targets:
         tell(listing.nothing(query, recent=recent))
     if not view.manager_runs:
-        _tell_not_running(session)
+        tell(f"qm: {queue.not_running()}")
     return code
-
-
-def _tell_not_running(session: Session) -> None:
-    root = session.layout.root
-    if os.path.isdir(root):
-        tell(f"qm: no QM runs on {root}; `qm serve` starts one")
-    else:
-        tell(f"qm: there is no folder {root}; `qm init` makes it")
 
 
 @click.command()
@@ -124,11 +115,10 @@ def show(session: Session, job: str, as_json: bool) -> None:
     JOB is an id or a folder's name; it may be arriving or have ended long ago.
     """
     from qm.cli.details import detail_pairs
-    from qm.view import find
-    from qm.view.details import details
 
-    entry = find(session.layout, job)
-    found = details(session.layout, entry)
+    queue = session.queue
+    entry = queue.find(job)
+    found = queue.details(entry)
     if as_json:
         print_json(found)
     else:
@@ -145,9 +135,8 @@ def why(session: Session, job: str, as_json: bool) -> None:
     It may be still arriving: then JOB is the folder's name.
     """
     from qm.cli.sentences import why_sentence
-    from qm.view import find
 
-    entry = find(session.layout, job)
+    entry = session.queue.find(job)
     if as_json:
         names = ("id", "name", "state", "reason", "expected_start")
         print_json({name: getattr(entry, name) for name in names})
@@ -190,7 +179,7 @@ def logs(
     waits is waited for, and one that is tried again is followed over all of its
     attempts.
     """
-    from qm.cli.logs import LogWish, show_log
+    from qm.cli.logs import LogWish
 
     if job is None and tail is not None:
         # `qm logs --tail 7`: what follows an option that may stand alone is the job.
@@ -201,7 +190,7 @@ def logs(
         if not tail.isdecimal():
             raise click.BadParameter(f"{tail!r} is not a number of lines", param_hint="--tail")
         following, lines = True, int(tail)
-    return show_log(session.layout, job, LogWish(following, lines, attempt, stream))
+    return session.queue.show_log(job, LogWish(following, lines, attempt, stream))
 
 
 @click.command()
@@ -229,7 +218,7 @@ def qstat(
     from qm.cli.pbs import HEADS, rows_of
     from qm.cli.wishing import owners_of
     from qm.times import utc_text
-    from qm.view import Query, load, target_of
+    from qm.view import Query, target_of
     from qm.view.entries import plain
 
     query = Query(
@@ -238,7 +227,7 @@ def qstat(
     )
     now = time.time()
     since = None if jobs else utc_text(now - (listing.RECENT if ended else 0))
-    view = load(session.layout, since, query)
+    view = session.queue.view(since, query)
     if as_json:
         print_json([entry.as_json() for entry in view.entries])
     elif full:
@@ -246,15 +235,14 @@ def qstat(
     elif view.entries:
         print_table(HEADS, rows_of(view.entries, now))
     if not view.manager_runs and not as_json:
-        _tell_not_running(session)
+        tell(f"qm: {session.queue.not_running()}")
     return listing.tell_missing(query, view.entries)
 
 
 def _print_all(session: Session, view: View) -> None:
     from qm.cli.details import detail_pairs
-    from qm.view.details import details
 
     for number, entry in enumerate(view.entries):
         if number:
             say("")
-        print_pairs(detail_pairs(details(session.layout, entry), entry))
+        print_pairs(detail_pairs(session.queue.details(entry), entry))

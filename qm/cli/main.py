@@ -75,6 +75,13 @@ SECTIONS = {
 }
 """The commands as `qm --help` shows them; one that is in none stands under More."""
 
+ELSEWHERE = frozenset(
+    {"submit", "list", "show", "why", "logs", "wait", "kill", "rerun", "rm", "restore"}
+    | {"hold", "release", "suspend", "resume", "set", "priority", "drain"}
+    | {"qsub", "qstat", "qdel", "qhold", "qrls", "task", "help", "completion"}
+)
+"""The commands that need no folder: --url lets them work on the QM of another machine."""
+
 _INTERRUPTED = 130
 
 
@@ -97,16 +104,50 @@ _INTERRUPTED = 130
     metavar="DIR",
     help="The QM_FOLDER to work on, instead of the configured one.",
 )
+@click.option(
+    "--url",
+    metavar="URL",
+    help="The page of a QM on another machine, such as http://lab:8000, to work on that one.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The file with the token that --url wants; `qm web token` shows it on that machine.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show a traceback where something fails.")
 @click.version_option(__version__, prog_name="qm")
 @click.pass_context
-def qm(ctx: click.Context, config_file: Path | None, folder: Path | None, verbose: bool) -> None:
+def qm(
+    ctx: click.Context,
+    /,
+    config_file: Path | None,
+    folder: Path | None,
+    url: str | None,
+    token_file: Path | None,
+    verbose: bool,
+) -> None:
     """QM runs jobs that are folders: copy one into QM_qJobs, and find it in QM_dJobs
     when it has run. These commands look at the queue and do what folders cannot.
 
     `qm help COMMAND` explains one of them.
     """
-    ctx.obj = Session(config_file, folder)
+    if url is not None:
+        _check_elsewhere(ctx, config_file or folder)
+    elif token_file is not None:
+        raise click.UsageError("--token-file goes with --url.")
+    ctx.obj = Session(config_file, folder, url, token_file)
+
+
+def _check_elsewhere(ctx: click.Context, here: Path | None) -> None:
+    """UsageError for what does not go together with --url."""
+    if here is not None:
+        raise click.UsageError("--url names a QM elsewhere, --folder and --config one here.")
+    if ctx.invoked_subcommand not in ELSEWHERE:
+        raise click.UsageError(
+            f"`qm {ctx.invoked_subcommand}` needs the folder of QM, and --url names a QM that is"
+            " elsewhere: do it on that machine."
+        )
 
 
 def main() -> None:

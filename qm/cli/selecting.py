@@ -152,11 +152,10 @@ def chosen(
 def select(session: Session, selection: Selection, states: frozenset[State]) -> tuple[Entry, ...]:
     """The jobs in ``states`` that the options choose; all of these, where they choose none."""
     from qm.times import utc_text
-    from qm.view import load
 
     # The history is long: it is read only where it may be meant.
     since = None if states & END_STATES else utc_text(time.time())
-    return load(session.layout, since, selection.query(states)).entries
+    return session.queue.view(since, selection.query(states)).entries
 
 
 def _in_order(found: Iterable[Entry]) -> list[Entry]:

@@ -53,10 +53,8 @@ def drain(session: Session, word: str | None, as_json: bool) -> None:
 
     What runs goes on to its end. Without a word: say whether it is so.
     """
-    from qm.control.client import ask
-
     data = {} if word is None else {"on": word == "on"}
-    answer = ask(session.layout, "drain", (), timeout=PATIENCE, data=data)
+    answer = session.queue.ask("drain", "", timeout=PATIENCE, data=data)
     if as_json:
         print_json(answer)
     else:

@@ -71,13 +71,13 @@ def submit(
     from datetime import UTC, datetime
 
     from qm.cli.dropping import Desk
-    from qm.resources import limits_of
     from qm.submit.orders import Clerk
 
     targets = _targets(words, behind, name, each, fill, move)
     wishes = wishes_of(keys, env, pairs, dict(os.environ))
-    limits, now = limits_of(session.config), datetime.now(UTC)
-    clerk = Clerk(limits, os.getcwd(), wishes, name, force, _read_pipe, now)
+    queue, now = session.queue, datetime.now(UTC)
+    home = queue.home(os.getcwd())
+    clerk = Clerk(queue.limits(), home, wishes, name, force, _read_pipe, now)
     desk = Desk(len(targets), as_json=as_json)
     if each is not None:
         from qm.submit.sweep import Sweep
@@ -94,7 +94,7 @@ def submit(
 
         say_orders([order for order in orders if order is not None], as_json)
         return desk.code
-    jobs = desk.submit(session, orders, move=move, hold=hold)
+    jobs = desk.submit(queue, orders, move=move, hold=hold)
     if wait:
         return max(desk.code, _wait_for(jobs, as_json))
     if as_json:

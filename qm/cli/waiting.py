@@ -13,8 +13,9 @@ from qm.cli.output import print_json, say, tell
 from qm.cli.session import Session
 
 if TYPE_CHECKING:
+    from qm.cli.queue import Awaited
     from qm.view import Entry
-    from qm.view.waiting import Tally, Wait
+    from qm.view.waiting import Tally
 
 TIMED_OUT = 124
 """As timeout(1) has it."""
@@ -72,9 +73,7 @@ def wait(
     124: the time is over; 3: no QM runs, and what is left cannot start. Running
     jobs go on without QM, and are waited for.
     """
-    from qm.view.waiting import Wait
-
-    awaited = Wait(session.layout, jobs)
+    awaited = session.queue.wait(jobs)
     if not awaited.tally.total:
         tell("qm: nothing waits or runs")
     display = _display(progress, piped=as_json)
@@ -88,7 +87,7 @@ def wait(
     return code
 
 
-def until_over(wait: Wait, display: Display, *, first: bool, timeout: float | None) -> int:
+def until_over(wait: Awaited, display: Display, *, first: bool, timeout: float | None) -> int:
     """Look until the jobs are over; returns the exit code. ``timeout`` is in seconds."""
     from qm.model import State
     from qm.view.waiting import PAUSE

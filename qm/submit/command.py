@@ -31,7 +31,7 @@ def command_job(
     job_files: Sequence[str],
     name: str | None = None,
 ) -> Made:
-    """A job that runs ``command`` in the folder ``cwd`` (absolute).
+    """A job that runs ``command`` in the folder ``cwd`` (absolute; ``.``: in its own).
 
     ``options`` are keys and values for its info file, the preferred cfg or xml
     of ``job_files``. What no line of that can hold goes into a script beside
@@ -47,7 +47,7 @@ def command_job(
         text = posix_script(command, cwd, _script_head(options))
         return Made(wanted, info_file, {info_file: os.fsencode(text)}, command)
     inside = _fits(command) and _fits(cwd)
-    keys = {"script": command, "cwd": cwd}
+    keys = {"script": command} if cwd == os.curdir else {"script": command, "cwd": cwd}
     if not inside:
         keys = {"script": f"{COMMAND_FILE_RUNNER} {in_job_folder(COMMAND_FILE)}"}
     files = {info_file: writer({**keys, **options}).encode("utf-8", "surrogateescape")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from qm.control.client import manager_runs
@@ -57,6 +57,14 @@ class Tally(NamedTuple):
     def waiting(self) -> int:
         """Those that have not been started."""
         return self.left - self.running
+
+
+def tally_of(ended: Collection[Entry], still: Collection[Entry], arriving: int) -> Tally:
+    """Count jobs that are over, jobs that are not, and what is no job yet."""
+    finished = sum(entry.state == State.FINISHED for entry in ended)
+    running = sum(entry.state in ACTIVE_STATES for entry in still)
+    total = len(ended) + len(still) + arriving
+    return Tally(total, finished, len(ended) - finished, running)
 
 
 class Wait:
@@ -151,10 +159,7 @@ class Wait:
             self.ended.append(entry)
 
     def _count(self) -> Tally:
-        finished = sum(entry.state == State.FINISHED for entry in self.ended)
-        running = sum(entry.state in ACTIVE_STATES for entry in self._open.values())
-        total = len(self.ended) + len(self._open) + len(self._arriving)
-        return Tally(total, finished, len(self.ended) - finished, running)
+        return tally_of(self.ended, self._open.values(), len(self._arriving))
 
     @property
     def left(self) -> list[Entry]:
@@ -239,7 +244,7 @@ class Wait:
         if line is not None and line.get("state") in END_STATES:
             reason, ended = line.get("reason"), str(line.get("ended"))
             return entry._replace(state=str(line["state"]), reason=reason, ended=ended)
-        return _taken_away(entry)
+        return taken_away(entry)
 
     def _look_for_drops(self, index: IndexReader) -> None:
         for name, entry in list(self._arriving.items()):
@@ -249,7 +254,7 @@ class Wait:
                 self._take(entry_of(max(rows), self._layout))
             elif index.arrival(name) is None and self._is_gone(name):
                 del self._arriving[name]
-                self.ended.append(_taken_away(entry))
+                self.ended.append(taken_away(entry))
 
     def _is_gone(self, name: str) -> bool:
         """True if nothing of this name was there for a while: the index follows a moment later."""
@@ -277,6 +282,7 @@ class Wait:
         return entry if row is None else entry_of(row, self._layout)
 
 
-def _taken_away(entry: Entry) -> Entry:
+def taken_away(entry: Entry) -> Entry:
+    """The entry of a job, or of what was to be one, whose folder is gone."""
     ended = utc_text(time.time())
     return entry._replace(state="", reason="Removed: its folder was taken away", ended=ended)

@@ -88,7 +88,11 @@ class Changes:
         if answer is not None:
             return answer
         bottle.response.status = 202
-        return {"id": job_id, "name": entry["name"], "state": entry["state"], "stopping": True}
+        return {
+            **{name: entry[name] for name in ("id", "name", "state")},
+            "stopping": True,
+            "grace": usual if grace is None else grace,
+        }
 
     def rerun(self, job_id: int) -> Answer:
         """Queue an ended job again; with ``hold`` it waits for a release."""
