@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import bottle
 
@@ -62,7 +63,7 @@ class Doing:
         """The page that asks before."""
         query = _decoded(bottle.request.query)
         entry = find(self._site.layout, query.get("job", ""))
-        return self.question_about(name, entry, query.get("back", ""))
+        return self.question_about(name, entry, query.get("back") or _came_from())
 
     def question_about(self, name: str, entry: Entry, back: str) -> str:
         """The same for a job; Problem 409 where it is not in a state for that."""
@@ -202,6 +203,14 @@ def _stands(entry: Entry, now: float) -> str:
     if begin is None or entry.ended is not None:
         return entry.state
     return f"{entry.state} for {brief(now - begin)}"
+
+
+def _came_from() -> str:
+    """The page on which the question was chosen; empty where that is not known."""
+    before = urlsplit(bottle.request.get_header("Referer", ""))
+    if before.netloc != bottle.request.get_header("Host"):
+        return ""
+    return f"{before.path}?{before.query}" if before.query else before.path
 
 
 def _safe(back: str, otherwise: str) -> str:

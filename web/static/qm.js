@@ -222,7 +222,8 @@
 
   // Filters change the address, and the list without a new page.
   const go = (address) => {
-    history.pushState(null, '', address);
+    // A field that is left by Enter has changed and is sent: that is one step, not two.
+    if (address !== location.pathname + location.search) history.pushState(null, '', address);
     look(true);
   };
   const filters = $('#filters');
