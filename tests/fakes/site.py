@@ -43,8 +43,8 @@ class Scripts:
     starts: Counter[tuple[int, int]] = field(default_factory=Counter)
     fail_to_launch: int = 0
     """So many launches fail first."""
-    codes: dict[tuple[int, int], int] = field(default_factory=dict)
-    """Exit codes of attempts; of the others it is 0."""
+    codes: dict[str, list[int]] = field(default_factory=dict)
+    """Exit codes of a job's scripts, one after the other; then it is 0."""
     hang: bool = False
     """Scripts run until :meth:`Site.end_script`."""
 
@@ -194,7 +194,8 @@ class Site:
     def end_script(self, job: Job, path: str) -> ev.Event:
         """The script of a job that lies at ``path`` now comes to its end."""
         assert job.token is not None
-        outcome = an_outcome(exit_code=self.scripts.codes.get((job.id, job.attempt), 0))
+        codes = self.scripts.codes.get(job.name)
+        outcome = an_outcome(exit_code=codes.pop(0) if codes else 0)
         record = {"attempt": job.attempt, "token": job.token, **outcome_record(outcome)}
         # Its space was reserved at the start: a full disk does not matter.
         (Path(path) / ".qm" / "exit.json").write_bytes(encode(record))
