@@ -51,9 +51,16 @@ class Look:
     none_found: tuple[str, str]
 
 
-def check(work: Work, limits: Limits, changes: Mapping[str, str] = NO_CHANGES) -> Checked:
+def check(
+    work: Work,
+    limits: Limits,
+    changes: Mapping[str, str] = NO_CHANGES,
+    *,
+    complete: bool = False,
+) -> Checked:
     """Look at a job as QM would; ``changes`` win over its info file.
 
+    A folder that is known to be ``complete`` is not suspected of a copy that goes on.
     OSError where it cannot be read, InfoError for a change that cannot be used.
     """
     if isinstance(work, Made):
@@ -63,7 +70,7 @@ def check(work: Work, limits: Limits, changes: Mapping[str, str] = NO_CHANGES) -
     elif isinstance(work, Filled):
         checked = check_filled(work, look_at(work.template.path, limits), limits)
     elif work.stored_as is None:
-        checked = _judged(look_at(work.path, limits))
+        checked = _judged(look_at(work.path, limits), complete=complete)
     else:
         checked = _check_script(work.path, limits)
     return with_changes(checked, limits, changes)
@@ -92,7 +99,7 @@ def check_filled(work: Filled, look: Look, limits: Limits) -> Checked:
     return _judged(replace(look, found=Usable(info, lacking)))
 
 
-def _judged(look: Look) -> Checked:
+def _judged(look: Look, *, complete: bool = False) -> Checked:
     seen = Inspection(
         name=os.path.basename(look.path),
         kind=Kind.FOLDER,
@@ -102,7 +109,7 @@ def _judged(look: Look) -> Checked:
         none_found=look.none_found,
     )
     now = time.monotonic()
-    verdict = judge(Settling.begin(now), seen, now, _AT_ONCE)
+    verdict = judge(Settling.begin(now, committed=complete), seen, now, _AT_ONCE)
     if isinstance(verdict, Ready):
         return _accepted(look.path, verdict.info, look.scan)
     hint = verdict.hint if isinstance(verdict, Refuse) else ""

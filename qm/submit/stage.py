@@ -28,10 +28,13 @@ STAGED = ".incoming-"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who submits, from where, and with which environment (secrets left out)."""
+    """Who submits, from where, and with which environment (secrets left out).
+
+    ``cwd`` is None for who is at another machine; an empty ``env`` means the manager's.
+    """
 
     user: str
-    cwd: str
+    cwd: str | None
     env: Mapping[str, str]
 
 
@@ -112,7 +115,8 @@ def stage(
         moved = source is not None and whole and _rename(source.path, staging)
         if not moved:
             _fill(work, staging, sync=sync)
-        _seal(staged, source, caller, changes, hold=hold, sync=sync)
+        script = _script_of(source)
+        seal(staged, caller, changes, hold=hold, sync=sync, about={"script": script})
     except BaseException:
         discard(staged)
         raise
@@ -210,16 +214,20 @@ def _write_file(path: str, data: bytes, *, sync: bool) -> None:
             sync_file(file.fileno())
 
 
-def _seal(
+def seal(
     staged: Staged,
-    source: Source | None,
     caller: Caller,
     changes: Mapping[str, str],
     *,
     hold: bool,
     sync: bool,
+    about: Mapping[str, str | None],
 ) -> None:
-    """Write ``.qm/submit.json``, last of all: it says that this very folder is complete."""
+    """Write ``.qm/submit.json``, last of all: it says that this very folder is complete.
+
+    ``about`` is what else shall stand there. Raises QMError for too large an
+    environment, OSError where it cannot be written.
+    """
     with FolderHandle.open(staged.path) as folder:
         # A folder that was moved in may bring its old records and log along.
         for name in (OWN, LOG):
@@ -231,8 +239,8 @@ def _seal(
             "env": dict(caller.env),
             "cwd": caller.cwd,
             "user": caller.user,
-            "script": _script_of(source),
             "changes": dict(changes),
+            **about,
         }
         data = encode(record)
         if len(data) > LIMIT:

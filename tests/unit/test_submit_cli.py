@@ -246,7 +246,7 @@ sys.exit(run(sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize(("step", "at", "done"), [("_seal", 130, 100), ("_commit", 120, 130)])
+@pytest.mark.parametrize(("step", "at", "done"), [("seal", 130, 100), ("_commit", 120, 130)])
 def test_an_interrupt_says_how_many_were_submitted_and_leaves_nothing_half(
     command: Command, tmp_path: Path, step: str, at: int, done: int
 ) -> None:
