@@ -6,9 +6,9 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from qm.model import State
-from qm.times import known_seconds
+from qm.model import ACTIVE_STATES, State
 from qm.view import Entry
+from qm.view.entries import seconds
 
 INSTANT = 0.001
 """Seconds: records are to the millisecond, so that nothing is shorter."""
@@ -29,6 +29,11 @@ class Bar:
     reason: str = ""
 
     @property
+    def runs(self) -> bool:
+        """True for one that has not ended."""
+        return self.state in ACTIVE_STATES
+
+    @property
     def until(self) -> float:
         """Where the next bar of a lane may begin: also a run without length takes its place."""
         return max(self.end, self.start + INSTANT)
@@ -39,10 +44,10 @@ Lane = tuple[Bar, ...]
 
 def bar_of(entry: Entry, now: float) -> Bar | None:
     """The run of a job; None for one that has not started."""
-    start = known_seconds(entry.started)
+    start = seconds(entry.started)
     if start is None or entry.id is None:
         return None
-    end = now if entry.ended is None else known_seconds(entry.ended)
+    end = now if entry.ended is None else seconds(entry.ended)
     return Bar(
         id=entry.id,
         name=entry.name,

@@ -22,6 +22,7 @@ from web.problem import Problem
 from web.roles import caller
 from web.routing import Role, Routes
 from web.site import Site
+from web.templates import href, span
 from web.timeline import Bar, Lane, bar_of, busy_part, in_use, lanes_of, within
 from web.window import RANGES, Window, local_minute, window_of
 
@@ -42,15 +43,16 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class BarText:
-    """A bar in words, for its tooltip and its row in the table."""
+    """A bar in words, for its tooltip and its row in the table. Times are local."""
 
-    label: str
     name: str
     state: str
+    address: str
     title: str
     started: str
-    ended: str | None
-    took: float
+    ended: str
+    """Empty for one that runs."""
+    took: str
     lane: int
 
 
@@ -119,7 +121,7 @@ def add_routes(routes: Routes, site: Site) -> None:
             plot=lanes_plot(lanes, first, last),
             use=series_plot(use, first, last, top=top, steps=True),
             most_in_use=max((int(number) for _, number in use), default=0),
-            texts=_texts(lanes, details=caller().role >= site.rights.details),
+            texts=_texts(lanes, window, details=caller().role >= site.rights.details),
             busy=busy_part(ran.bars, first, last),
             legend=_legend(ran.bars),
             later=window.moved(1) if last < now - 1 else None,
@@ -139,27 +141,37 @@ def _bars(entries: Sequence[Entry], now: float) -> list[Bar]:
     return [bar for bar in (bar_of(entry, now) for entry in entries) if bar is not None]
 
 
-def _texts(lanes: Sequence[Lane], *, details: bool) -> dict[int, BarText]:
+def _texts(lanes: Sequence[Lane], window: Window, *, details: bool) -> dict[int, BarText]:
     """By the id of the job; who may not see details gets neither owner nor reason."""
+    clock = "%H:%M:%S" if _day(window.first) == _day(window.last) else "%Y-%m-%d %H:%M:%S"
     return {
-        bar.id: _text(bar, number, details=details)
+        bar.id: _text(bar, number, clock, details=details)
         for number, lane in enumerate(lanes, 1)
         for bar in lane
     }
 
 
-def _text(bar: Bar, lane: int, *, details: bool) -> BarText:
-    runs = bar.state in (State.RUNNING, State.SUSPENDED)
+def _text(bar: Bar, lane: int, clock: str, *, details: bool) -> BarText:
+    name, state, took = shown(bar.name), bar.state.lower(), span(bar.end - bar.start)
+    started = time.strftime(clock, time.localtime(bar.start))
+    ended = "" if bar.runs else time.strftime(clock, time.localtime(bar.end))
+    more = [shown(part) for part in (bar.owner, bar.reason) if part] if details else []
+    cores = f"{bar.processors} processor{'' if bar.processors == 1 else 's'}"
+    said = (f"{started} to {ended or 'now'}", took, cores, *more)
     return BarText(
-        label=f"job {bar.id} ({shown(bar.name)})",
-        name=shown(bar.name),
-        state=bar.state.lower(),
-        title=", ".join(shown(part) for part in (bar.owner, bar.reason) if part and details),
-        started=utc_text(bar.start),
-        ended=None if runs else utc_text(bar.end),
-        took=bar.end - bar.start,
+        name=name,
+        state=state,
+        address=href("job", bar.id),
+        title=f"job {bar.id} ({name}): {state}, {', '.join(said)}",
+        started=started,
+        ended=ended,
+        took=took,
         lane=lane,
     )
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(seconds))
 
 
 def _legend(bars: Sequence[Bar]) -> list[tuple[str, str, int]]:

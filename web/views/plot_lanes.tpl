@@ -5,11 +5,7 @@
 % end
 % for one in plot.bars:
 % text = texts[one.bar.id]
-<a class="bar {{text.state}}" href="{{href('job', one.bar.id)}}" tabindex="-1"><title>{{text.label}}: {{text.state}}, {{when(text.started)}} to {{when(text.ended) or 'now'}}, {{span(text.took)}}, {{one.bar.processors}} processors\\
-% if text.title:
-, {{text.title}}\\
-% end
-</title><rect x="{{one.x}}" y="{{one.y}}" width="{{one.width}}" height="{{one.height}}" rx="2" fill="currentColor" fill-opacity="0.25" stroke="currentColor"/>\\
+<a class="bar {{text.state}}" href="{{text.address}}" tabindex="-1"><title>{{text.title}}</title><rect x="{{one.x}}" y="{{one.y}}" width="{{one.width}}" height="{{one.height}}" rx="2" fill="currentColor" fill-opacity="0.25" stroke="currentColor"/>\\
 % if one.mark:
 <svg x="{{one.x}}" y="{{one.y + (one.height - 8) // 2}}" overflow="visible"><path d="{{one.mark}}" fill="currentColor"/></svg>\\
 % end

@@ -63,7 +63,7 @@
 % for lane in lanes:
 % for bar in lane:
 % text = texts[bar.id]
-<tr><td>{{text.lane}}</td><td><a href="{{href('job', bar.id)}}">{{text.name}}</a></td><td><span class="state {{text.state}}">{{text.state}}</span></td><td>{{when(text.started)}}</td><td>{{when(text.ended)}}</td><td class="n">{{span(text.took)}}</td><td class="n">{{bar.processors}}</td></tr>
+<tr><td>{{text.lane}}</td><td><a href="{{text.address}}">{{text.name}}</a></td><td><span class="state {{text.state}}">{{text.state}}</span></td><td>{{text.started}}</td><td>{{text.ended}}</td><td class="n">{{text.took}}</td><td class="n">{{bar.processors}}</td></tr>
 % end
 % end
 </tbody>
