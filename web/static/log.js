@@ -216,6 +216,7 @@
   let complete = log.dataset.complete === 'yes';
   let busy = false;
   let again = false;
+  let missed = false;
   let stopped = false;
   let live = false;
   let timer = 0;
@@ -311,6 +312,7 @@
       again = false;
       soon();
     }
+    if (missed) edges();
   };
 
   const later = one(async () => {
@@ -348,6 +350,8 @@
     parts.unshift(part);
     log.scrollTop += log.scrollHeight - height;
     note();
+    // Somebody who holds Home is at the top again before a scroll event could tell.
+    setTimeout(edges, 60);
   });
 
   const soon = () => {
@@ -357,7 +361,7 @@
       if (top().dataset.attempt !== attempt && !run) {
         attempt = top().dataset.attempt;
         one(toEnd)();
-      } else if (follow.checked || fed >= size) {
+      } else if (!(complete && fed >= size) && (follow.checked || fed >= size)) {
         later();
       }
       plan();
@@ -381,17 +385,27 @@
     plan();
   });
   document.addEventListener('visibilitychange', () => document.hidden || soon());
+  // Another attempt has begun, or this one is over.
+  new MutationObserver(soon).observe($('live'), {
+    subtree: true, attributes: true, attributeFilter: ['data-attempt', 'data-runs'],
+  });
 
   // The person's own moves.
   let moved = 0;
   log.addEventListener('scroll', () => {
     clearTimeout(moved);
     moved = setTimeout(() => {
-      if (log.scrollTop < 200 && start() > 0) earlier();
-      if (atBottom() && fed < size && !follow.checked) later();
       if (!atBottom() && follow.checked) follow.checked = false;
+      edges();
     }, 60);
   }, { passive: true });
+  const edges = () => {
+    // While something else is asked for, it waits.
+    missed = busy;
+    if (busy) return;
+    if (log.scrollTop < 200 && start() > 0) earlier();
+    else if (atBottom() && fed < size && !follow.checked) later();
+  };
   follow.addEventListener('change', () => {
     if (follow.checked) one(toEnd)();
   });

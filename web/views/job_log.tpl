@@ -35,8 +35,7 @@ These are the last lines; before them are {{size(log.start)}}.\\
 % end
 </p>
 % if sees:
-<div id="log" class="log wrap" role="region" aria-label="Log" tabindex="0" data-job="{{job.id}}" data-run="{{'' if run is None else run}}" data-start="{{log.start if log is not None else 0}}" data-end="{{log.end if log is not None else 0}}" data-size="{{log.size if log is not None else 0}}" data-complete="{{'yes' if log is not None and log.complete else 'no'}}" data-style="{{log.style.classes if log is not None else ''}}">\\
-<div class="part">\\
+<div id="log" class="log wrap" role="region" aria-label="Lines of the log" tabindex="0" data-job="{{job.id}}" data-run="{{'' if run is None else run}}" data-start="{{log.start if log is not None else 0}}" data-end="{{log.end if log is not None else 0}}" data-size="{{log.size if log is not None else 0}}" data-complete="{{'yes' if log is not None and log.complete else 'no'}}" data-style="{{log.style.classes if log is not None else ''}}"><div class="part">\\
 % for span in (log.spans if log is not None else ()):
 % if span.classes:
 <span class="{{span.classes}}">{{span.text}}</span>\\
