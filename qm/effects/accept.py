@@ -6,11 +6,12 @@ import contextlib
 import errno
 import os
 import stat
+from dataclasses import replace
 
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.folders.layout import Layout
-from qm.jobdir import read_hold, set_aside_old, write_hold, write_job
+from qm.jobdir import read_hold, records_of, set_aside_old, write_hold, write_job
 from qm.model import Job, Place, Reason
 from qm.osops import FolderHandle
 from qm.osops.owner import owner_name
@@ -53,9 +54,15 @@ def _accept(path: str, intents: str, action: act.Accept, boot: str) -> ev.Accept
 
 
 def record(layout: Layout, job: Job, boot: str) -> None:
-    """Write the record of a waiting job again, where it still lies there. OSError otherwise."""
+    """Write the record of a waiting job again, bound to other jobs, where it still lies there
+    and says nothing else: it may be on its way out, or have been changed. OSError otherwise.
+    """
     with FolderHandle.open(layout.path(Place.WAITING, job.name)) as folder:
-        if folder.identity().same_folder(job.identity):
+        there = records_of(folder, job.name)
+        if there.job is None or not there.is_ours or there.ended:
+            return
+        known = replace(there.job, state=job.state, reason=job.reason, depends=job.depends)
+        if replace(known, token=job.token, identity=job.identity) == job:
             with folder.sub(".qm") as own:
                 write_job(own, job, Claim(boot, claimed=False))
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.effects.accept import record
 from qm.effects.claim import probe, take_back
 from qm.folders.layout import Layout
-from qm.jobdir import read_records
-from qm.model import Job, Place
+from qm.jobdir import own_folder, read_records, write_end, write_job
+from qm.model import Dependency, Job, Outcome, Place, Reason, State
 from qm.osops import identity_of
+from qm.records import Claim, End
 from tests.fakes.jobs import a_job_folder
 from tests.fakes.site import Scripts, Site
 
@@ -173,3 +176,46 @@ def test_a_row_of_a_job_that_runs_again_is_gone_before_its_record_says_so(
     site.leaves._requeue(act.Requeue(job, Place.DONE))
     assert steps == ["row", "record"]
     site.close()
+
+
+# A record that is written again, since its job is bound to others now.
+
+
+def a_waiting_job(layout: Layout) -> Job:
+    job = a_job_folder(Path(layout.path(Place.WAITING, "job")), options={"after": ("afterok:x",)})
+    with own_folder(layout.path(Place.WAITING, "job"), create=True) as own:
+        write_job(own, job, Claim("boot", claimed=False))
+    return job
+
+
+def on_disk(layout: Layout) -> Job:
+    job = read_records(layout.path(Place.WAITING, "job"), "job").job
+    assert job is not None
+    return job
+
+
+BOUND = (Dependency("afterok", "x", 3),)
+
+
+def test_a_job_that_is_bound_to_another_says_so_on_disk(layout: Layout) -> None:
+    job = replace(a_waiting_job(layout), depends=BOUND)
+    record(layout, replace(job, reason=Reason("Dependency", "after x")), "boot")
+    assert on_disk(layout) == job
+
+
+def test_a_record_that_was_changed_meanwhile_is_left_as_it_is(layout: Layout) -> None:
+    job = a_waiting_job(layout)
+    changed = replace(job, changes=(("priority", "5"),))
+    with own_folder(layout.path(Place.WAITING, "job")) as own:
+        write_job(own, changed, Claim("boot", claimed=False))
+    record(layout, replace(job, depends=BOUND), "boot")
+    assert on_disk(layout) == changed
+
+
+def test_a_record_of_a_job_that_has_ended_meanwhile_is_left_as_it_is(layout: Layout) -> None:
+    job = a_waiting_job(layout)
+    with own_folder(layout.path(Place.WAITING, "job")) as own:
+        outcome = Outcome("2026-01-01T00:00:00.000Z", reason=Reason("User", "cancelled"))
+        write_end(own, End(0, State.CANCELLED, outcome), sync=False)
+    record(layout, replace(job, depends=BOUND), "boot")
+    assert on_disk(layout) == job

@@ -16,7 +16,17 @@ from qm.folders.layout import Layout
 from qm.history import read_history
 from qm.identity import Identity
 from qm.jobdir import read_records
-from qm.model import JobOptions, Outcome, Place, Reason, State
+from qm.model import (
+    NOT_PUT_BACK,
+    Dependency,
+    Drain,
+    JobOptions,
+    Outcome,
+    Place,
+    Reason,
+    State,
+    Steering,
+)
 from qm.osops import identity_of
 from qm.records import (
     Claim,
@@ -88,6 +98,55 @@ def test_a_job_record_of_format_1_is_read() -> None:
     assert claim == Claim("b00t-1", claimed=True)
 
 
+def test_what_most_jobs_do_not_have_is_read_from_a_record_of_format_1() -> None:
+    job, claim = job_from_record(v1("job-scheduled.json"), "step")
+    assert job.changes == (("priority", "5"), ("walltime", "1h"))
+    assert job.depends == (
+        Dependency("afterok", "prep", 40),
+        Dependency("afternotok", "12", None),
+    )
+    assert (job.failures, job.not_before, job.put_back) == (1, "2026-01-01T00:10:00.000Z", 1)
+    assert (job.cpus, job.gpus) == ((4, 6), (0,))
+    options = job.options
+    assert (options.retries, options.retry_delay, options.retry_on) == (3, 90.0, (75, 111))
+    assert (options.signal, options.walltime) == (("USR1", 60.0), 3600.0)
+    assert claim.claimed
+    assert decode(encode(job_record(job, claim))) == v1("job-scheduled.json")
+
+
+def test_a_record_from_before_these_parts_has_none_of_them() -> None:
+    job, claim = job_from_record(v1("job.json"), "fit")
+    assert (job.changes, job.depends, job.failures, job.not_before) == ((), (), 0, None)
+    assert (job.cpus, job.gpus, job.put_back) == ((), (), NOT_PUT_BACK)
+    added = job_record(job, claim).keys() - v1("job.json").keys()
+    assert added == set(), "a claim writes little"
+
+
+def test_a_mark_of_format_1_says_that_a_job_stands_still(tmp_path: Path) -> None:
+    own = tmp_path / "step" / ".qm"
+    own.mkdir(parents=True)
+    (own / "job.json").write_bytes((V1 / "job-scheduled.json").read_bytes())
+    assert not read_records(str(own.parent), "step").suspended
+    (own / "suspend").write_bytes((V1 / "suspend").read_bytes())
+    assert read_records(str(own.parent), "step").suspended
+    assert (v1("suspend")["attempt"], v1("suspend")["token"]) == (2, "0b5e77aa")
+
+
+@pytest.mark.parametrize(("put_back", "counts"), [(2, False), (1, True), (-1, True)])
+def test_the_end_of_an_attempt_that_was_put_back_counts_no_more(
+    tmp_path: Path, put_back: int, counts: bool
+) -> None:
+    own = tmp_path / "step" / ".qm"
+    own.mkdir(parents=True)
+    record = {**v1("job-scheduled.json"), "put_back": put_back}
+    (own / "job.json").write_bytes(encode(record))
+    for name in ("exit.json", "end.json"):
+        (own / name).write_bytes((V1 / name).read_bytes())
+    records = read_records(str(own.parent), "step")
+    assert (records.ended, records.unarchived) == (counts, not counts)
+    assert records.damaged == ()
+
+
 def test_exit_and_end_records_of_format_1_are_read() -> None:
     assert outcome_from_record(v1("exit.json")) == OUTCOME_V1
     assert OUTCOME_V1.state() is State.KILLED
@@ -157,6 +216,12 @@ def test_the_state_and_a_history_line_of_format_1_are_read(tmp_path: Path) -> No
     assert outcome_from_record(line) == OUTCOME_V1
 
 
+def test_a_state_of_format_1_tells_what_people_set(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_bytes((V1 / "state-steered.json").read_bytes())
+    steering = StateFile(str(tmp_path), "b00t-1", sync=False).load().steering
+    assert steering == Steering(Drain("2026-01-01T00:00:00.000Z", "anna"), 4, 1 << 30)
+
+
 def test_a_kill_mark_of_format_1_is_what_supervisors_look_for() -> None:
     mark = v1("kill")
     assert (mark["attempt"], mark["token"], mark["grace"]) == (2, "6f1c0a9e", 10.0)
@@ -191,12 +256,32 @@ OUTCOMES = st.builds(
 )
 
 
-@given(OPTIONS, NAMES, st.integers(0), TEXTS, st.booleans())
+RARE = st.fixed_dictionaries(
+    {
+        "changes": st.lists(st.tuples(st.text(), st.text())).map(tuple),
+        "depends": st.lists(
+            st.builds(Dependency, st.text(), st.text(), st.none() | st.integers())
+        ).map(tuple),
+        "failures": st.integers(0),
+        "not_before": st.none() | st.text(min_size=1),
+        "put_back": st.integers(-1),
+        "cpus": st.lists(st.integers(0)).map(tuple),
+        "gpus": st.lists(st.integers(0)).map(tuple),
+    }
+)
+
+
+@given(OPTIONS, NAMES, st.integers(0), TEXTS, st.booleans(), RARE)
 def test_a_job_record_comes_back_as_it_was_written(
-    options: JobOptions, name: str, attempt: int, token: str | None, claimed: bool
+    options: JobOptions,
+    name: str,
+    attempt: int,
+    token: str | None,
+    claimed: bool,
+    rare: dict[str, Any],
 ) -> None:
     job = a_job(9, name=name, options={}, attempt=attempt, token=token, submit_token=token)
-    job = type(job)(**{**_fields(job), "options": options})
+    job = type(job)(**{**_fields(job), **rare, "options": options})
     record = decode(encode(job_record(job, Claim("b", claimed))))
     assert job_from_record(record, name) == (job, Claim("b", claimed))
 
@@ -242,6 +327,16 @@ def test_a_record_of_a_later_format_is_told_as_such() -> None:
         ("options", {"script": "x", "after": "prep"}),
         ("options", []),
         ("notes", 5),
+        ("changes", [["priority"]]),
+        ("changes", {"priority": "5"}),
+        ("depends", [["afterok", "prep"]]),
+        ("depends", [["afterok", "prep", "40"]]),
+        ("depends", "prep"),
+        ("failures", "1"),
+        ("put_back", None),
+        ("not_before", 5),
+        ("cpus", 4),
+        ("gpus", ["0"]),
     ],
 )
 def test_a_job_record_with_a_part_of_another_kind_is_damaged(field: str, value: object) -> None:

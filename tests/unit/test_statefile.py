@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from qm.model import Drain, Steering
 from qm.osops import FolderHandle, identity_of
 from qm.records import RecordError
 from qm.statefile import SavedState, StateFile
@@ -71,7 +72,16 @@ def _full(*arguments: object, **options: object) -> None:
     "text",
     ["", "{", "[]", '{"format": 9}', '{"format": 1}', "null"]
     + [json.dumps({"format": 1, "next_id": n, "reserved": 1, "boot": ""}) for n in ("x", 1e999)]
-    + ['{"format": 1, "next_id": 1, "reserved": 1, "boot": "", "root": [1]}'],
+    + ['{"format": 1, "next_id": 1, "reserved": 1, "boot": "", "root": [1]}']
+    + [
+        '{"format": 1, "next_id": 1, "reserved": 1, "boot": "", "root": null, ' + wrong + "}"
+        for wrong in (
+            '"drain": 5',
+            '"drain": {"who": "anna"}',
+            '"processors": "4"',
+            '"memory": 1.5',
+        )
+    ],
 )
 def test_a_damaged_file_is_told_and_left_as_it_is(tmp_path: Path, text: str) -> None:
     (tmp_path / "state.json").write_text(text, encoding="ascii")
@@ -79,3 +89,57 @@ def test_a_damaged_file_is_told_and_left_as_it_is(tmp_path: Path, text: str) -> 
         load(tmp_path)
     assert (tmp_path / "state.json").read_text(encoding="ascii") == text
     assert os.listdir(tmp_path) == ["state.json"]
+
+
+STEERING = Steering(Drain("2026-01-01T00:00:00.000Z", "anna"), processors=4, memory=1 << 30)
+
+
+def test_what_people_set_is_kept_over_restarts_and_power_cuts(tmp_path: Path) -> None:
+    file = StateFile(str(tmp_path), "b1", sync=True)
+    file.save(8)
+    file.steer(STEERING)
+    assert (load(tmp_path).steering, load(tmp_path).first_free("b1")) == (STEERING, 8)
+    assert (load(tmp_path, "b2").steering, load(tmp_path).first_free("b2")) == (STEERING, 1008)
+
+
+def test_an_id_that_is_saved_later_keeps_what_people_set(tmp_path: Path) -> None:
+    StateFile(str(tmp_path), "b1", sync=True).steer(STEERING)
+    after = StateFile(str(tmp_path), "b1", sync=True)
+    after.load()
+    after.save(9)
+    assert (load(tmp_path).steering, load(tmp_path).first_free("b1")) == (STEERING, 9)
+    after.steer(Steering())
+    assert (load(tmp_path).steering, load(tmp_path).first_free("b1")) == (Steering(), 9)
+
+
+def test_steering_in_a_later_boot_gives_no_id_twice(tmp_path: Path) -> None:
+    StateFile(str(tmp_path), "b1", sync=True).save(8)
+    later = StateFile(str(tmp_path), "b2", sync=True)
+    later.load()
+    later.steer(STEERING)
+    assert load(tmp_path, "b2").first_free("b2") == 1008
+    assert load(tmp_path, "b3").first_free("b3") == 2008
+
+
+def test_what_a_full_disk_refused_is_written_with_the_next_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = StateFile(str(tmp_path), "b1", sync=True)
+    file.save(8)
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderHandle, "write", _full)
+        with pytest.raises(OSError, match="No space"):
+            file.steer(STEERING)
+    assert load(tmp_path).steering == Steering()
+    file.save(9)
+    assert load(tmp_path).steering == Steering(), "whoever asked was told that it is not kept"
+    file.steer(STEERING)
+    assert load(tmp_path).steering == STEERING
+
+
+def test_what_people_set_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = StateFile(str(tmp_path), "b1", sync=True)
+    synced: list[bool] = []
+    monkeypatch.setattr(FolderHandle, "write", lambda *a, sync=False: synced.append(sync))
+    file.steer(STEERING)
+    assert synced == [True]
