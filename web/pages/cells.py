@@ -10,8 +10,8 @@ from qm.dashboard.snapshot import Activity, key_of
 from qm.model import Place, State
 from qm.names import shown
 from qm.progress import time_left
-from qm.times import known_seconds
 from qm.view import Entry
+from qm.view.entries import seconds as seconds_of
 from web.pages.verbs import Verb, verbs_for
 from web.templates import href
 
@@ -117,9 +117,9 @@ def waiting_row(entry: Entry, now: float, why_not: WhyNot) -> WaitingRow:
 
 def ended_row(entry: Entry, why_not: WhyNot) -> EndedRow:
     """A row for a job that has ended."""
-    end = known_seconds(entry.ended)
+    end = seconds_of(entry.ended)
     begin = entry.started or entry.ended
-    waited, took = _between(entry.submitted, known_seconds(begin)), _between(entry.started, end)
+    waited, took = _between(entry.submitted, seconds_of(begin)), _between(entry.started, end)
     return EndedRow(
         *_row(entry, why_not),
         reason=shown(entry.reason or ""),
@@ -143,7 +143,7 @@ def address_of(entry: Entry) -> str:
 
 def starts_text(moment: str | None, now: float) -> str:
     """About when a job starts: ``~ 16:35`` within half a day, else ``in 1 d 4 h``."""
-    start = known_seconds(moment)
+    start = seconds_of(moment)
     if start is None:
         return ""
     if start - now > _HALF_A_DAY:
@@ -214,5 +214,5 @@ def _rounded(seconds: float) -> str:
 
 
 def _between(start: str | None, end: float | None) -> float | None:
-    begin = known_seconds(start)
+    begin = seconds_of(start)
     return None if begin is None or end is None else max(0.0, end - begin)
