@@ -17,6 +17,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _TICK = 2.0
 """Seconds within which a file may change again and keep its time, on the coarsest file systems."""
 _REVALIDATE = "private, no-cache"
+_TURN = 1 << 20
 
 
 class FileBody:
@@ -24,23 +25,30 @@ class FileBody:
 
     The file may grow meanwhile; where it was cut off, OSError ends the
     connection, so that the browser knows that the rest is missing.
+
+    waitress goes on as long as a browser takes what it sends, and serves nobody
+    else meanwhile. It pauses where nothing comes, so after each MiB nothing does.
+    (waitress, HTTPChannel._flush_some.)
     """
 
     def __init__(self, file: PlainFile, start: int, end: int) -> None:
         self._file = file
         self._at = start
         self._end = end
+        self._turn = _TURN
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes; b"" at the end."""
+        """The next bytes; b"" at the end, and once after each MiB."""
         left = self._end - self._at
         wanted = left if size < 0 else min(size, left)
-        if wanted <= 0:
+        if self._turn <= 0 or wanted <= 0:
+            self._turn = _TURN
             return b""
         data = self._file.read_at(self._at, wanted)
         if len(data) < wanted:
             raise OSError("the file was cut off while it was sent")
         self._at += wanted
+        self._turn -= wanted
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:

@@ -17,11 +17,14 @@ from qm.names import shown
 from qm.records import LIMIT, RecordError, decode
 from qm.view import Entry, Query, find, load, locate
 from qm.view.entries import plain
+from qm.view.query import is_id
 from web.jobfolder import GONE, JobFolder
 from web.jobpath import check_name
 from web.problem import Problem
 
 PLACES = tuple(Place)
+LARGEST_ID = 10**18 - 1
+"""SQLite's integers end at 63 bits; as ``qm.view.query.is_id`` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Target:
 
 def job_target(layout: Layout, job_id: int) -> Target:
     """The folder of a job; NoSuchJob, or Problem 404 where a person took the folder away."""
-    if not is_job_id(str(job_id)):
+    if not 0 <= job_id <= LARGEST_ID:
         raise NoSuchJob(f"there is no job {job_id}")
     target = _by_row(layout, job_id)
     if target is None or not _is_of(target, job_id):
@@ -93,17 +96,12 @@ def folder_target(layout: Layout, place: Place, name: str) -> Target:
 
 def target_of_key(layout: Layout, key: str) -> Target:
     """The folder that a ``key`` names; NoSuchJob or Problem where there is none."""
-    if is_job_id(key):
+    if is_id(key):
         return job_target(layout, int(key))
     place, _, name = key.partition(":")
     if place not in PLACES:
         raise NoSuchJob(f"there is no job {shown(key)}")
     return folder_target(layout, Place(place), name)
-
-
-def is_job_id(text: str) -> bool:
-    """True if this can be a job's id: SQLite's integers end at 63 bits."""
-    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def _by_row(layout: Layout, job_id: int) -> Target | None:

@@ -341,6 +341,19 @@ def test_pieces_of_a_file_are_what_was_asked_for(whole: bytes, data: Any) -> Non
     assert body.read() == whole[start:end]
 
 
+def test_others_get_a_turn_while_a_large_file_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(bytes(5 << 20))
+    with folder_at(tmp_path) as folder, folder.file(("f",)) as file:
+        body, sent, pauses, since = FileBody(file, 0, 5 << 20), 0, 0, 0
+        while body.tell() < 5 << 20:
+            piece = body.read(300_000)
+            sent += len(piece)
+            since = since + len(piece) if piece else 0
+            pauses += not piece
+            assert since < 2 << 20
+    assert (sent, pauses) == (5 << 20, 4)
+
+
 def test_a_file_that_is_cut_off_while_it_is_sent_ends_the_answer(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"0123456789")
     with folder_at(tmp_path) as folder, folder.file(("f",)) as file:
