@@ -71,7 +71,8 @@ class Committer:
         """Make it a job; for one that is a job already, say so again.
 
         Problem 409 where something is missing, 422 for a job that QM would refuse
-        and for what cannot be unpacked (then the upload is gone), 507 for a full disk.
+        and for a zip that cannot be unpacked, 507 for a full disk. A zip that is
+        refused is gone; of files that are refused, the upload stays.
         """
         with upload.alone():
             done = upload.record.committed
@@ -153,6 +154,8 @@ class Committer:
         except OSError as error:
             raise QMError(f"the upload cannot be read: {error.strerror}") from error
         if checked.refusal is not None:
+            if upload.record.plan.archive is not None:
+                self._registry.end(upload)
             raise Problem(422, f"{shown(checked.refusal.text)}.", checked.hint)
         return checked.notes
 

@@ -61,7 +61,9 @@ def plan_of(data: Mapping[str, Any]) -> Plan:
     if archive is not None:
         if files is not None or folders:
             raise Problem(422, "An upload is of files, or of one archive.")
-        return Plan(name, archive=_size(archive, "archive"))
+        if _size(archive, "archive") == 0:
+            raise Problem(422, "The zip is empty.")
+        return Plan(name, archive=archive)
     if not isinstance(files, list) or not isinstance(folders, list):
         raise Problem(422, "files is missing: a list of {path, size}.")
     if len(files) + len(folders) > MOST_FILES:

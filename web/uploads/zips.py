@@ -20,7 +20,7 @@ from typing import IO
 from qm.osops.scanning import is_junk
 from web.problem import Problem
 from web.uploads.incoming import Incoming, Piece
-from web.uploads.names import fault_of_part, one_top_folder, quoted
+from web.uploads.names import fault_of_path, one_top_folder, quoted
 from web.uploads.plan import MOST_FILES, File, Plan, check_size, faults_of, too_many, unusable
 
 LARGEST_RATIO = 200
@@ -116,7 +116,7 @@ def _contents(
     """One folder at the top of all is the job's folder."""
     top = one_top_folder([path for _, path in wanted])
     # What is no name at all is not taken off: it has to be seen, and refused.
-    prefix = f"{top}/" if top is not None and fault_of_part(top) is None else ""
+    prefix = f"{top}/" if top is not None and fault_of_path(top) is None else ""
     files, folders = [], []
     for entry, whole in wanted:
         path = whole.removeprefix(prefix)
