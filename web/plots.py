@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from qm.model import State
 from web.timeline import Bar, Lane
 
-MOST_TICKS = 8
+MOST_TICKS = 9
 POINTS = 600
 """The most a line is drawn with: screens show no more."""
 TALL = 100
@@ -34,6 +34,9 @@ _GAP = 2
 _WIDE = 5.0
 """Per cent of the width from which on a bar holds a name."""
 _EDGE = 4.0
+"""Per cent from the edge within which the words of a tick lie on its inner side."""
+_LEAST = 1e-9
+"""Smaller values are drawn as nothing: a scale for them could end at 0."""
 
 MARKS = {
     State.RUNNING: "M0 0L8 4L0 8Z",
@@ -148,8 +151,8 @@ def ticks(first: float, last: float) -> tuple[Tick, ...]:
 
 
 def round_up(value: float) -> float:
-    """The next 1, 2 or 5 times a power of ten; 1 for what is not above 0."""
-    if not 0 < value < math.inf:
+    """The next 1, 2 or 5 times a power of ten; 1 for what is next to nothing."""
+    if not _LEAST < value < math.inf:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next((n * power for n in (1, 2, 5, 10) if n * power >= value), 10 * power)

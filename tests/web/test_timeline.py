@@ -134,7 +134,7 @@ def test_there_are_some_ticks_but_not_too_many(length: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "edge"), [(0, 1), (0.3, 0.5), (1, 1), (3, 5), (7, 10), (120, 200)]
+    ("value", "edge"), [(0, 1), (5e-324, 1), (0.3, 0.5), (1, 1), (3, 5), (7, 10), (120, 200)]
 )
 def test_upper_edges_are_round(value: float, edge: float) -> None:
     assert round_up(value) == pytest.approx(edge)

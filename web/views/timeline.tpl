@@ -57,7 +57,8 @@
 </figure>
 <details>
 <summary>The same as a table</summary>
-<table class="lanes-table">
+<div class="wide" tabindex="0" role="region" aria-label="The jobs as a table">
+<table class="ran">
 <thead><tr><th scope="col">Lane</th><th scope="col">Job</th><th scope="col">State</th><th scope="col">Started</th><th scope="col">Ended</th><th scope="col" class="n">Took</th><th scope="col" class="n">Processors</th></tr></thead>
 <tbody>
 % for lane in lanes:
@@ -68,6 +69,7 @@
 % end
 </tbody>
 </table>
+</div>
 </details>
 % end
 </section>
