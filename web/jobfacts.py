@@ -19,12 +19,12 @@ from qm.rows import row_from_records
 from qm.view import Entry, find, locate
 from qm.view.details import details
 from qm.view.entries import NOT_RUNNING, Explained, entry_of, waits_for_its_turn
-from web.joblog import LARGEST_ID, open_log
+from web.joblog import open_log
 from web.logpiece import tail
 from web.logview import LogView, Span, Style, plain_text
 from web.pages.standing import Meters, StandingReader
 from web.problem import Problem
-from web.target import job_target
+from web.target import LARGEST_ID, job_target
 
 TAIL = 64 * 1024
 """Bytes of the log that are in the page itself."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qm.errors import NoSuchJob
 from qm.folders.layout import Layout
 from qm.jobfiles import LOG, OWN
 from qm.osops.browsing import PlainFile, open_file
 from web.jobfolder import JobFolder, problem_of_file
 from web.problem import Problem
-from web.target import Target, job_target
+from web.target import LARGEST_ID, Target, job_target
 
-LARGEST_ID = (1 << 63) - 1
+__all__ = ["LARGEST_ID", "JobLog", "open_log"]
+
 _NO_LOG = "There is no log yet: the job has not been started."
 
 
@@ -29,8 +29,6 @@ def open_log(layout: Layout, job_id: int, run: int | None = None) -> JobLog:
 
     NoSuchJob, or Problem 404 where there is none.
     """
-    if not 0 <= job_id <= LARGEST_ID:
-        raise NoSuchJob(f"there is no job {job_id}")
     target = job_target(layout, job_id)
     with target.open() as folder:
         if run is not None:

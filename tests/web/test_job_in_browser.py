@@ -33,7 +33,9 @@ PIECES = """(texts) => texts.map((text) => {
   const view = new QMLogView();
   const all = [...text];
   const found = [];
-  for (let at = 0; at < all.length; at += 7) found.push(...view.feed(all.slice(at, at + 7).join('')));
+  for (let at = 0; at < all.length; at += 7) {
+    found.push(...view.feed(all.slice(at, at + 7).join('')));
+  }
   return [found.concat(view.openLine()).map(([words, look]) => [words, look]), view.classes];
 })"""
 
@@ -57,6 +59,11 @@ def logged(page: Page) -> str:
     return str(page.evaluate("document.getElementById('log').textContent"))
 
 
+def wait_for_log(page: Page, words: str) -> None:
+    """Wait until these words stand in the log."""
+    wait_for(f"the log has {words}", lambda: words in logged(page))
+
+
 def letters(spans: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Each letter and how it looks; a line feed looks like anything."""
     return [(letter, "" if letter == "\n" else look) for words, look in spans for letter in words]
@@ -78,11 +85,11 @@ def test_a_running_job_is_followed_without_loading_the_page_again(
         page.goto(f"/job/{job}")
         page.evaluate("window.same = true")
         for step in (1, 2, 3, 4):
-            wait_for("the log grows", lambda step=step: f"step {step} / 4" in logged(page))
+            wait_for_log(page, f"step {step} / 4")
             page.wait_for_selector(f'#jobbar progress[value="{step / 4}"]')
             (folder / f"go{step}").touch()
         page.wait_for_selector("#top .state.finished")
-        wait_for("the end is there", lambda: "Job finished at" in logged(page))
+        wait_for_log(page, "Job finished at")
         assert logged(page).count("step 2 / 4") == 1
         assert page.evaluate("window.same")
         assert page.title().startswith("live finished")
@@ -136,21 +143,19 @@ def test_find_goes_from_place_to_place_with_a_true_count(browser: Browser, shown
         page = tab.page
         page.goto(f"/job/{job}")
         page.fill("#log-q", "needle")
-        line = "document.querySelector('#log mark')?.parentNode.textContent"
+        line = "document.querySelector('#log mark')?.previousSibling.data"
         for number, count in ((0, 1), (5000, 2), (10_000, 3)):
             page.press("#log-q", "Enter")
             page.wait_for_function(
                 "(text) => document.getElementById('log-count').textContent === text",
                 arg=f"{count} of 4",
             )
-            wait_for(
-                "it is marked",
-                lambda number=number: f"line {number} needle" in str(page.evaluate(line)),
-            )
+            page.wait_for_function(f"() => {line}?.endsWith('line {number} ')")
         assert page.locator("#log mark").inner_text() == "needle"
         page.locator("#h-log").click()
         page.keyboard.press("N")
-        page.wait_for_function("document.getElementById('log-count').textContent === '2 of 4'")
+        told = "document.getElementById('log-count').textContent"
+        page.wait_for_function(f"() => {told} === '2 of 4'")
 
 
 def test_a_job_is_run_again_and_its_new_log_shown(browser: Browser, shown: Shown) -> None:
@@ -164,7 +169,7 @@ def test_a_job_is_run_again_and_its_new_log_shown(browser: Browser, shown: Shown
         page.click("dialog >> button[type=submit]")
         page.wait_for_selector(f'a[href="/job/{job}?run=1"]')
         page.wait_for_selector('#top[data-attempt="2"] .state.finished')
-        wait_for("the new log", lambda: "Job finished" in logged(page))
+        wait_for_log(page, "Job finished")
         assert logged(page).count("Job started by QM") == 1
 
 

@@ -11,7 +11,7 @@ import bottle
 
 from web.content import TEXT_TYPE
 from web.jobfolder import problem_of_file
-from web.joblog import LARGEST_ID, JobLog, open_log
+from web.joblog import JobLog, open_log
 from web.logpiece import Piece, backward, onward, tail
 from web.logsearch import BUDGET, search
 from web.problem import Problem
@@ -23,6 +23,7 @@ USUAL = 64 * 1024
 LEAST, MOST = 256, 1024 * 1024
 _HITS, _MOST_HITS = 100, 1000
 _LONGEST_VALUE = 1000
+_LARGEST = (1 << 63) - 1
 _PLACES = ("tail", "from", "before")
 
 
@@ -39,7 +40,7 @@ class Logs:
         if len(asked) > 1:
             raise Problem(422, f"{asked[0]} and {asked[1]} exclude each other.")
         most = _number(given, "max", LEAST, MOST) or USUAL
-        run = _number(given, "run", 0, LARGEST_ID)
+        run = _number(given, "run", 0, _LARGEST)
         with self._opened(id, run) as log:
             size = log.file.size
             piece = _piece(log, given, most)
@@ -58,9 +59,9 @@ class Logs:
         wanted = given.get("q", "").encode("utf-8", "replace")
         if not wanted or b"\n" in wanted:
             raise Problem(422, "q is what to look for: at least one character, in one line.")
-        start = _number(given, "from", 0, LARGEST_ID) or 0
+        start = _number(given, "from", 0, _LARGEST) or 0
         limit = _number(given, "limit", 1, _MOST_HITS) or _HITS
-        run = _number(given, "run", 0, LARGEST_ID)
+        run = _number(given, "run", 0, _LARGEST)
         with self._site.searches, self._opened(id, run) as log:
             size = log.file.size
             found = search(log.file.read_at, size, wanted, start, limit, time.monotonic)
@@ -93,10 +94,10 @@ def add_routes(routes: Routes, site: Site) -> None:
 
 def _piece(log: JobLog, given: Mapping[str, str], most: int) -> Piece:
     read, size = log.file.read_at, log.file.size
-    start = _number(given, "from", 0, LARGEST_ID)
+    start = _number(given, "from", 0, _LARGEST)
     if start is not None:
         return onward(read, size, start, most, ended=log.complete)
-    end = _number(given, "before", 0, LARGEST_ID)
+    end = _number(given, "before", 0, _LARGEST)
     if end is not None:
         return backward(read, size, end, most)
     last = _number(given, "tail", 1, MOST) or most
