@@ -142,6 +142,17 @@ def test_where_reading_takes_long_it_is_not_done_all_the_time(tmp_path: Path) ->
     assert reader.read(("owner",)).statistics.total.jobs == 2
 
 
+def test_only_one_of_the_large_tables_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    write(path, *(a_line(n) for n in range(6000)))
+    reader = StatisticsReader(str(path), clock=Clock(0))
+    small, large = reader.read(("owner",)), reader.read(("name",))
+    assert reader.read(("name",)) is large
+    reader.read(("owner", "name"))
+    assert reader.read(("owner",)) is small
+    assert reader.read(("name",)) is not large
+
+
 @pytest.mark.live
 def test_an_empty_history_is_a_page_that_teaches_and_not_a_division_by_zero(
     tmp_path: Path,

@@ -41,6 +41,8 @@ FIGURES = (
 _SPARE = 10.0
 """Reading takes at most one part in this of the time, also where jobs end all the time."""
 _LONGEST_PAUSE = 60.0
+_LARGE = 5000
+"""Groups."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Stamp = tuple[int, int, int] | None
@@ -81,8 +83,15 @@ class StatisticsReader:
             told = Told(statistics_of(lines(self.path), by), self.wall())
             done = self.clock()
             pause = min(_SPARE * (done - began), _LONGEST_PAUSE)
+            self._forget_large_ones()
             self._known[by] = _Known(told, stamp, done + pause)
             return told
+
+    def _forget_large_ones(self) -> None:
+        """A group for each of 100,000 names takes tens of megabytes: there is one such at most."""
+        for by, known in [*self._known.items()]:
+            if len(known.told.statistics.groups) > _LARGE:
+                del self._known[by]
 
     def _stamp(self) -> Stamp:
         try:
