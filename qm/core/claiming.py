@@ -101,6 +101,7 @@ def on_changed(state: CoreState, event: ev.Changed, now: Now) -> list[act.Action
         recorded=True,
     )
     state.arrivals[event.name] = arrival
+    state.dependents.link(job)
     reason = Reason("Settling", "it was changed after it had been accepted")
     return [*left, act.Show(replace(job, reason=reason)), *look(arrival)]
 
@@ -120,6 +121,7 @@ def on_unclaimable(state: CoreState, event: ev.Unclaimable, now: Now) -> list[ac
         job.name, job.arrival, job.submitted, Settling.begin(now.mono), job=job, recorded=True
     )
     state.arrivals[job.name] = arrival
+    state.dependents.link(job)
     return [*left, *wait(state, arrival, event.reason, _STUCK_RETRY, now)]
 
 

@@ -40,6 +40,8 @@ def on_probed(state: CoreState, event: ev.Probed, now: Now) -> list[act.Action]:
     known = (state.ending, state.requeueing, state.jobs)
     if run is None and any(job.id in jobs for jobs in known):
         return []
+    if run is None and state.arrivals.of_job(job.id) is not None:
+        return []  # A person moved it back meanwhile, and it is being looked at.
     if run is None and job.id not in state.probing and state.obstacle is not STARTING:
         return []  # Its end came before this answer, and is over.
     state.probing.discard(job.id)

@@ -52,6 +52,7 @@ def ask_set(state: CoreState, event: ev.Asked, job_id: int, now: Now) -> list[ac
         busy=True,
     )
     state.arrivals[job.name] = arrival
+    state.dependents.link(job)
     return [act.Inspect(job.name)]
 
 

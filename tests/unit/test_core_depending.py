@@ -10,6 +10,7 @@ import pytest
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.core.dependents import KnownEnd
+from qm.core.queueing import review
 from qm.model import Dependency, Job, Place, Reason, State
 from tests.fakes.bench import Bench, an_outcome, kinds, only, records_of, usable
 
@@ -485,3 +486,22 @@ def test_a_folder_that_cannot_be_listed_during_the_start_does_not_hide_who_waits
     bench.tell(ev.Frozen(None))
     looked_up(bench, before, prep=KnownEnd(9, "prep", State.FINISHED, None))
     assert bench.claim().job.id == before.id
+
+
+@pytest.mark.parametrize("how", ["set", "edited", "stuck"])
+def test_a_ring_with_a_job_that_settles_again_is_seen(how: str) -> None:
+    bench = Bench()
+    first = bench.queue("a", after=("afternotok:2",))
+    second = bench.queue("b", hold=True)
+    looked_up(bench, first)
+    if how == "set":
+        bench.ask("set", "a", changes={"priority": "1"})
+    else:
+        # It was free to start: what it came after has ended since.
+        bench.state.dependents.ends[second.id] = KnownEnd(second.id, "b", State.FAILED, None)
+        review(bench.state, first.id, bench.now)
+        bench.claim()
+        stuck = ev.Unclaimable(first.id, Reason("Stuck", "a viewer"))
+        bench.tell(ev.Changed(first.id, "a") if how == "edited" else stuck)
+    said = only(bench.ask("set", "b", changes={"after": "1"}, request="r2"), act.Answer)
+    assert not said.ok and "cycle" in said.data["error"]

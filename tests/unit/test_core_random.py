@@ -204,7 +204,7 @@ def test_every_walk_keeps_the_rules_and_comes_to_its_end(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32), st.integers(1, 3), st.booleans())
 def test_many_longer_walks_keep_the_rules_and_come_to_their_end(
     seed: int, processors: int, blocking: bool

@@ -201,3 +201,13 @@ def test_a_claimed_job_that_was_moved_among_the_ended_ones_gives_its_processors_
     actions = bench.probed(job, claimed_records(job), place=Place.LOST)
     assert only(actions, act.Close).job.state is State.CANCELLED
     assert bench.used == 0
+
+
+def test_a_probe_from_before_a_job_was_moved_back_by_hand_takes_nothing_away() -> None:
+    bench = Bench()
+    job = bench.queue("a")
+    claim = bench.claim()
+    bench.tell(ev.Changed(job.id, "a"))
+    assert bench.probed(claim.job, records_of(job), place=Place.WAITING) == []
+    bench.state.probing.add(job.id)
+    assert bench.probed(claim.job, records_of(job), place=Place.WAITING) == []
