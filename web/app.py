@@ -34,6 +34,8 @@ FEATURES = (
     "web.api.openapi",
     "web.api.events",
     "web.api.logs",
+    "web.api.files",
+    "web.api.figures",
     "web.api.uploads",
     "web.files",
     "web.old_urls",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -16,7 +17,7 @@ from web.roles import caller
 _KEPT = 600.0
 """Seconds for which an answer is remembered."""
 _MOST = 1000
-_LONGEST = 200
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 Answer = dict[str, Any]
 
@@ -38,8 +39,8 @@ class Once:
         key = bottle.request.get_header("Idempotency-Key")
         if key is None:
             return act()
-        if not key.strip() or len(key) > _LONGEST:
-            raise Problem(422, f"Idempotency-Key is not 1 to {_LONGEST} characters.")
+        if _KEY.fullmatch(key) is None:
+            raise Problem(422, "Idempotency-Key is not 1 to 64 letters, digits, - and _.")
         request = f"{bottle.request.method} {bottle.request.path}", bottle.request.body.read()
         return self._of(key, request).answer(act)
 
@@ -52,7 +53,7 @@ class Once:
             if done is None:
                 done = self._done[caller().key, key] = _Done(now, request)
             elif done.request != request:
-                raise Problem(422, "This Idempotency-Key was used for another request.")
+                raise Problem(409, "This Idempotency-Key was used for another request.")
             return done
 
     def _is_old(self, done: _Done, now: float) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 
 from qm.model import State
-from qm.times import utc_seconds, utc_text
 from qm.view import Query
 from qm.view.paging import SORTS, Mark, Wanted
 from web.api.parameters import Parameters
@@ -50,11 +50,11 @@ def wanted_of(given: Parameters) -> Wanted:
 def brief_of(given: Parameters) -> int | None:
     """How many of each kind a short list is to have; None where a page is asked for.
 
-    Problem 422 where it is asked for together with anything else.
+    Problem 409 where it is asked for together with anything else.
     """
     brief = given.number("brief", 1, SHORT)
     if brief is not None and given.values.keys() - {"brief", "since"}:
-        raise Problem(422, "brief goes with since only: a short list has its own order and size.")
+        raise Problem(409, "brief goes with since only: a short list has its own order and size.")
     return brief
 
 
@@ -65,7 +65,7 @@ def cursor_text(mark: Mark) -> str:
 
 
 def read_cursor(text: str, sort: str) -> Mark:
-    """The mark that :func:`cursor_text` has made for a list that is sorted so; Problem 422."""
+    """The mark that :func:`cursor_text` has made for a list that is sorted so; Problem 404."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         part, value, name = json.loads(raw)
@@ -96,7 +96,7 @@ def _is_storable(text: object) -> bool:
 
 
 def _no_cursor() -> Problem:
-    return Problem(422, "This is no cursor of such a list.", "Begin without one.")
+    return Problem(404, "There is no such page of this list.", "Begin without a cursor.")
 
 
 def _states(given: Parameters) -> frozenset[str]:
@@ -120,8 +120,10 @@ def _moment(given: Parameters, name: str) -> str | None:
     if text is None:
         return None
     try:
-        # What looks like a time is one: there is no 31st of February.
-        return utc_text(utc_seconds(text))
-    except (ValueError, OverflowError, OSError):
-        expected = "a time such as 2030-01-31T08:00:00.000Z"
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError(text)
+        return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    except (ValueError, OverflowError):
+        expected = "a time with its zone, such as 2030-01-31T08:00:00Z"
         raise Problem(422, f"{name} is {text!r}; expected {expected}.") from None
