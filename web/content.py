@@ -95,11 +95,16 @@ class Manner(Enum):
 def manner_of(name: str, beginning: bytes) -> Manner:
     """How the file ``name`` with this ``beginning`` (SNIFFED bytes of it) is given."""
     ending = _ending(name)
-    if ending in _REPORTS:
+    if is_report(name):
         return Manner.REPORT
     if ending in _PICTURES:
         return Manner.PICTURE
     return Manner.TEXT if ending in _TEXTS or is_text(beginning) else Manner.SAVED
+
+
+def is_report(name: str) -> bool:
+    """True for what may hold a script."""
+    return _ending(name) in _REPORTS
 
 
 def type_of(name: str, manner: Manner) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from qm.names import shown
 from qm.osops.browsing import Item, Kind, natural
 from qm.times import utc_text
+from web.content import is_report
 from web.jobfolder import JobFolder
 from web.jobpath import Parts
 from web.target import Target
@@ -50,6 +51,11 @@ class FileList:
     def cut(self) -> bool:
         """True if the folder holds more than is listed."""
         return self.total > len(self.lines)
+
+    @property
+    def has_reports(self) -> bool:
+        """True if something here is shown apart from our own pages."""
+        return any(is_report(line.name) for line in self.lines)
 
 
 def list_of(target: Target, folder: JobFolder, parts: Parts, sort: str) -> FileList:

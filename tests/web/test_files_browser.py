@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.web.browser import a_browser
+from tests.web.browser import a_browser, a_tab
 from tests.web.jobs import Shown, fill, shown_queue
 from tests.web.served import digest_of
 
@@ -213,5 +213,22 @@ def test_text_and_pictures_are_seen_and_others_are_saved(browser: Browser, shown
         assert Path(saving.value.path()).read_bytes() == b"PK\0\1"
         page.goto(shown.files("plain"))
         with page.expect_download() as saving:
-            page.get_by_role("link", name="all of the job as a zip").click()
+            page.get_by_role("link", name="Download zip").click()
         assert saving.value.suggested_filename == "plain.zip"
+
+
+@pytest.mark.parametrize(
+    "look", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 800}}]
+)
+def test_the_list_of_files_fits_and_can_be_used_by_all(
+    browser: Browser, shown: Shown, look: dict[str, Any]
+) -> None:
+    _, folder = shown.ended("list")
+    fill(folder / "sub", **{"x" * 200: b"1", "a.txt": bytes(123456), "r.html": b""})
+    with a_tab(browser, shown.page, shown.visitor, **look) as tab:
+        for path in (shown.files("list"), f"{shown.files('list')}/sub", "/QM_dJobs/2016_old/"):
+            if path.startswith("/QM_dJobs"):
+                fill(shown.queue.folder / "QM_dJobs" / "2016_old", **{"a.txt": b""})
+            tab.page.goto(path)
+            assert tab.overflow() <= 0
+            assert tab.axe() == []

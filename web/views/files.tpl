@@ -1,25 +1,22 @@
-<p class="way"><a href="{{files.back}}">{{'Jobs' if files.back == '/QM' else files.label}}</a></p>
-<h1>Files
-% for name, address in files.way[1:]:
+<div class="head">
+<h1>Files</h1>
+% if files.archive:
+<a class="button" href="{{files.archive}}">Download zip</a>
+% end
+</div>
+<p class="way"><a href="{{files.back}}">{{'Jobs' if files.back == '/QM' else files.label}}</a>
+% for name, address in files.way[1:] if files.back != '/QM' else files.way:
 / <a href="{{address}}">{{name}}</a>
 % end
-</h1>
-<p>{{files.label}}: {{files.total}} {{'entry' if files.total == 1 else 'entries'}} here\\
-% if files.archive:
-; <a href="{{files.archive}}">all of the job as a zip</a>\\
-% end
-.</p>
-% if files.cut:
-<p class="quiet">Only the first {{len(files.lines)}} by name are listed; the rest can be seen in the folder itself.</p>
-% end
+</p>
+<section class="list" aria-label="Entries">
 % if files.lines or len(files.way) > 1:
-<section>
 <table class="files">
 <thead><tr>
 % for sort, word in (('name', 'Name'), ('size', 'Size'), ('changed', 'Changed')):
 <th scope="col"\\
-% if sort == 'size':
- class="number"\\
+% if sort != 'name':
+ class="n"\\
 % end
 % if sort == files.sort:
  aria-sort="{{'ascending' if sort == 'name' else 'descending'}}"\\
@@ -35,11 +32,11 @@
 </tr></thead>
 <tbody>
 % if len(files.way) > 1:
-<tr><td class="name"><a href="{{files.way[-2][1]}}">../</a></td><td></td><td></td></tr>
+<tr><td><a href="{{files.way[-2][1]}}">../</a></td><td></td><td></td></tr>
 % end
 % for line in files.lines:
 <tr>
-<td class="name">\\
+<td>\\
 % if line.address:
 <a href="{{line.address}}">{{line.name}}{{'/' if line.is_folder else ''}}</a>\\
 % else:
@@ -49,14 +46,19 @@
  <small>{{line.note}}</small>\\
 % end
 </td>
-<td class="number">{{size(line.size)}}</td>
-<td title="{{stamp(line.changed)}}">{{when(line.changed)}}</td>
+<td class="n">{{size(line.size)}}</td>
+<td class="n" title="{{stamp(line.changed)}}">{{when(line.changed)}}</td>
 </tr>
 % end
 </tbody>
 </table>
-</section>
 % else:
 <p class="quiet">Nothing is in here.</p>
 % end
+</section>
+% if files.cut:
+<p class="quiet">The first {{len(files.lines)}} of {{files.total}} entries, by name; the zip and the folder itself have all of them.</p>
+% end
+% if files.has_reports:
 <p class="quiet">A report (HTML, SVG, PDF) opens apart from QM's page: it shows the pictures, styles and scripts beside it, but cannot load data or send anything.</p>
+% end
