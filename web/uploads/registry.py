@@ -73,7 +73,7 @@ class Upload:
             if self._closed or self.record.committed is not None:
                 raise gone()
             if path in self._busy or _ALL in self._busy:
-                raise Problem(409, "Somebody else is just sending this.", "Ask what is here.")
+                raise _busy("Somebody else is just sending this.")
             self._busy.add(path)
         try:
             self._touch()
@@ -89,13 +89,13 @@ class Upload:
         """
         with self._turn:
             if _ALL in self._busy:
-                raise Problem(409, "This upload is just becoming a job.", "Ask again soon.")
+                raise _busy("This upload is just becoming a job.")
             if self._closed:
                 raise gone()
             self._busy.add(_ALL)
             if not self._turn.wait_for(lambda: self._busy == {_ALL}, _PATIENCE):
                 self._busy.discard(_ALL)
-                raise Problem(409, "Pieces of this upload are still coming.", "Ask again soon.")
+                raise _busy("Pieces of this upload are still coming.")
         try:
             self.staging.touch()
             yield
@@ -309,6 +309,10 @@ def gone() -> Problem:
         "There is no such upload: it became a job, was cancelled, or was left for too long.",
         "Look at the queue; if the job is not there, send it again.",
     )
+
+
+def _busy(why: str) -> Problem:
+    return Problem(409, why, "Try again in a second.", {"Retry-After": "1"})
 
 
 def _room(path: str) -> int:
