@@ -115,9 +115,14 @@ def test_running_and_waiting_jobs_are_filtered_by_owner_and_text_too(full: Serve
 
 @live
 def test_a_long_queue_is_cut_and_counted(full: Served) -> None:
-    text = full.ask("/QM").text
+    text = full.ask("/QM?state=failed").text
+    assert len(rows(text, "waiting")) == 12
+    assert "and 138 more that start later" in text
+    (more,) = links(text, "Show more")
+    text = full.ask(more).text
     assert len(rows(text, "waiting")) == 100
-    assert "and 50 more" in text
+    assert "and 50 more that start later" in text
+    assert links(text, "Show less") == ["/QM?state=failed"]
 
 
 @live
@@ -279,7 +284,7 @@ def test_a_running_job_is_suspended_resumed_and_stopped(shown: Shown) -> None:
     assert do(who, "resume", job).status == 303
     question = who.ask(f"/ask/kill?job={job}")
     assert f"Stop job {job} (runs)?" in question.text
-    assert "It is RUNNING for" in question.text
+    assert "It has been RUNNING for" in question.text
     assert state_of(queue, job) == "RUNNING"
     assert do(who, "kill", job).status == 303
     assert state_of(queue, job) == "KILLED"
@@ -377,6 +382,7 @@ FILTERS = st.builds(
     owner=st.text(st.characters(exclude_categories=["Cs"]), max_size=20).map(str.strip),
     text=st.text(st.characters(exclude_categories=["Cs"]), max_size=20).map(str.strip),
     since=st.sampled_from(["", "today", "7d", "30d", "2026-02-28"]),
+    long=st.booleans(),
     before=st.none() | st.builds(Cursor, st.just(utc_text(12.5)), st.integers(0, 10**17)),
 )
 

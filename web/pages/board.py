@@ -28,6 +28,8 @@ from web.pages.standing import Machine, Standing
 
 _ALWAYS = (State.FINISHED, State.FAILED)
 _ALARM_DISK = 0.05
+_NEXT = 12
+"""Waiting jobs that are shown where nobody asks for more; one more is shown as well."""
 _NO_INDEX = "QM is making its index anew; what runs and waits is shown, the rest follows."
 
 
@@ -85,6 +87,8 @@ class Board:
     running: tuple[RunningRow, ...]
     waiting: tuple[WaitingRow, ...]
     more_waiting: int
+    queue_switch: str
+    """Where more or less of the queue is shown; empty where there is no more."""
     ended: tuple[EndedRow, ...]
     total: int
     """Ended jobs that the filters let through."""
@@ -120,6 +124,10 @@ def board_of(facts: Facts, filters: Filters, why_not: WhyNot) -> Board:
     running = [entry for entry in standing.running if _let_through(entry, filters)]
     waiting = [entry for entry in standing.waiting if _let_through(entry, filters)]
     page = ended.page
+    all_waiting = len(waiting) + standing.more_waiting
+    if not filters.long and not filters.narrow and len(waiting) > _NEXT + 1:
+        waiting = waiting[:_NEXT]
+    is_cut = len(waiting) < all_waiting
     nothing = not (standing.running or standing.waiting or page.entries)
     return Board(
         title=_title(standing, len(standing.running)),
@@ -137,7 +145,8 @@ def board_of(facts: Facts, filters: Filters, why_not: WhyNot) -> Board:
             for entry in running
         ),
         waiting=tuple(waiting_row(entry, facts.now, why_not) for entry in waiting),
-        more_waiting=standing.more_waiting,
+        more_waiting=all_waiting - len(waiting),
+        queue_switch=filters.longer() if is_cut or filters.long else "",
         ended=tuple(ended_row(entry, why_not) for entry in page.entries),
         total=_total(ended.counts, filters),
         chips=tuple(_chips(ended.counts, filters)),

@@ -170,7 +170,7 @@ def brief(seconds: float) -> str:
         return f"{minutes} min {second:02} s" if minutes < 10 else f"{minutes} min"
     hours, minute = divmod(minutes, 60)
     if hours < 48:
-        return f"{hours} h {minute:02} min" if hours < 10 else f"{hours} h"
+        return f"{hours} h {minute:02} min" if hours < 10 and minute else f"{hours} h"
     return f"{hours // 24} d {hours % 24} h"
 
 

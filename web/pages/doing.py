@@ -27,6 +27,7 @@ from web.pages.verbs import (
     REMOVE,
     RESTORE,
     Verb,
+    question,
     refusal,
     role_for,
     told,
@@ -76,10 +77,10 @@ class Doing:
         grace = format_duration(self._site.config.kill_grace)
         return self._site.render(
             "ask",
-            title=f"{verb.word} {entry.label}?",
+            title=question(verb, entry.label),
+            heading=question(verb, entry.label),
             verb=verb,
             entry=entry,
-            label=entry.label,
             owner=shown(entry.owner or ""),
             stands=_stands(entry, time.time()),
             consequence=verb.consequence.format(grace=grace),
@@ -198,11 +199,11 @@ def _priority(text: str) -> str:
 
 
 def _stands(entry: Entry, now: float) -> str:
-    """How the job stands: ``RUNNING for 3 min 20 s``."""
+    """How the job stands: ``has been RUNNING for 3 min 20 s``, ``is FAILED``."""
     begin = known_seconds(entry.started if entry.started is not None else entry.submitted)
     if begin is None or entry.ended is not None:
-        return entry.state
-    return f"{entry.state} for {brief(now - begin)}"
+        return f"is {entry.state}"
+    return f"has been {entry.state} for {brief(now - begin)}"
 
 
 def _came_from() -> str:

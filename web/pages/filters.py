@@ -31,6 +31,8 @@ class Filters:
     owner: str = ""
     text: str = ""
     since: str = ""
+    long: bool = False
+    """More of those that wait than start next."""
     before: Cursor | None = None
     after: Cursor | None = None
 
@@ -61,6 +63,7 @@ class Filters:
             owner=self.owner or None,
             q=self.text or None,
             since=self.since or None,
+            queue="long" if self.long else None,
             before=_cursor_text(self.before),
             after=_cursor_text(self.after),
         )
@@ -68,6 +71,10 @@ class Filters:
     def newest(self, **changes: object) -> str:
         """The first page with other filters."""
         return replace(self, before=None, after=None, **changes).address()  # type: ignore[arg-type]
+
+    def longer(self) -> str:
+        """The same page with more of the queue, or with less again."""
+        return replace(self, long=not self.long).address()
 
     def older(self, cursor: Cursor) -> str:
         """The page that begins below this place."""
@@ -86,6 +93,7 @@ def read_filters(query: Mapping[str, str]) -> Filters:
         owner=query.get("owner", "").strip()[:_LONGEST],
         text=query.get("q", "").strip()[:_LONGEST],
         since=_since(query.get("since", "").strip()),
+        long=query.get("queue") == "long",
         before=before,
         after=None if before is not None else after,
     )

@@ -25,6 +25,8 @@ class Verb:
     done: str
     """What is told afterwards, before the name of the job."""
     key: str = ""
+    question: str = ""
+    """Where it is not the word and the name."""
     grave: bool = False
     """Something is lost by it."""
 
@@ -93,6 +95,7 @@ PRIORITY = Verb(
     "Jobs with a higher priority start earlier; 0 is usual.",
     "Changed the priority of",
     "p",
+    "Which priority for {}?",
 )
 RERUN = Verb(
     "rerun",
@@ -173,6 +176,11 @@ def why_not(rights: Rights, role: Role, *, manager_runs: bool) -> Callable[[str]
         return "" if manager_runs else "QM is not running"
 
     return why
+
+
+def question(verb: Verb, label: str) -> str:
+    """What is asked before."""
+    return (verb.question or f"{verb.word} {{}}?").format(label)
 
 
 def told(verb: Verb, answer: Mapping[str, Any], label: str) -> str:

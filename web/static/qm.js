@@ -229,8 +229,8 @@
   const filters = $('#filters');
   const search = () => {
     const words = new URLSearchParams(new FormData(filters));
-    const state = new URLSearchParams(location.search).get('state');
-    if (state) words.set('state', state);
+    const kept = new URLSearchParams(location.search);
+    for (const name of ['state', 'queue']) words.set(name, kept.get(name) || '');
     for (const [name, value] of [...words]) if (!value) words.delete(name);
     go(`/QM${words.size ? `?${words}` : ''}`);
   };
@@ -304,7 +304,9 @@
     head.textContent = title;
     dialog.replaceChildren(head, document.adoptNode(form));
     dialog.showModal();
-    const field = $('input:not([type=hidden])', form) || $('[type=submit]', form);
+    // Enter, pressed too soon, must not be what ends a job.
+    const field = $('input:not([type=hidden])', form) || $('[type=submit]:not(.grave)', form)
+      || $('[data-close]', form);
     field.focus();
     if (field.select) field.select();
     form.addEventListener('submit', (event) => {
@@ -348,7 +350,7 @@
       event.preventDefault();
       go(hit('a[data-go]').getAttribute('href'));
       if (filters) fill();
-      if (hit('.tiles, .paging')) $('#ended').scrollIntoView();
+      if (hit('.tiles, #paging')) $('#ended').scrollIntoView();
     } else if (hit('[data-new]')) {
       show(true);
     } else if (hit('[data-copy]')) {

@@ -1,6 +1,6 @@
-<h1>{{verb.word}} {{label}}?</h1>
+<h1>{{heading}}</h1>
 <form method="post" action="/do/{{verb.name}}" id="ask" class="ask">
-<p>It is {{stands}}\\
+<p>It {{stands}}\\
 % if owner:
 ; its owner is {{owner}}\\
 % end
@@ -16,7 +16,7 @@
 <input id="priority" name="priority" type="number" value="{{entry.priority or 0}}" min="-999999999" max="999999999" required></p>
 % end
 <p class="choice">
-<button type="submit" class="{{'grave' if verb.grave else 'main'}}">{{verb.word}}</button>
+<button type="submit" class="{{'grave' if verb.grave else 'main'}}">{{'Set priority' if verb.name == 'priority' else verb.word}}</button>
 <a class="button" href="{{back}}" data-close>Leave it</a>
 </p>
 </form>

@@ -33,9 +33,9 @@ There is no folder {{board.folder}}.</p>
 <progress value="{{tiles.cores_share}}" aria-label="Processors that jobs use"></progress>
 % end
 </dd></div>
-<div><dt>Queued</dt><dd><b>{{tiles.queued}}</b> <span>{{tiles.queue_note}}</span></dd></div>
-<div><dt>Today</dt><dd><a href="{{tiles.done_address}}" data-go><b>{{tiles.done}}</b> finished</a>
-<a href="{{tiles.failed_address}}" data-go class="{{'bad' if tiles.failed else 'none'}}"><b>{{tiles.failed}}</b> failed</a></dd></div>
+<div><dt>Queued</dt><dd><b>{{f'{tiles.queued:,}'}}</b> <span>{{tiles.queue_note}}</span></dd></div>
+<div><dt>Today</dt><dd><a href="{{tiles.done_address}}" data-go><b>{{f'{tiles.done:,}'}}</b> finished</a>
+<a href="{{tiles.failed_address}}" data-go class="{{'bad' if tiles.failed else 'none'}}"><b>{{f'{tiles.failed:,}'}}</b> failed</a></dd></div>
 <div><dt>This machine</dt><dd><b>{{f'{tiles.processors:.0f}'}} %</b> <span>{{tiles.load or 'of the processors'}}</span>
 <progress value="{{f'{tiles.processors / 100:.2f}'}}" aria-label="Processors in use"></progress></dd></div>
 <div><dt>Memory</dt><dd><b>{{f'{tiles.memory * 100:.0f}'}} %</b> <span>of {{tiles.memory_total}}</span>
@@ -94,7 +94,7 @@ There is no folder {{board.folder}}.</p>
 % end
 </section>
 <section class="list" aria-labelledby="h-waiting" id="waiting">
-<div class="head"><h2 id="h-waiting">Queued <span class="count">{{len(board.waiting) + board.more_waiting}}</span></h2>
+<div class="head"><h2 id="h-waiting">Queued <span class="count">{{f'{len(board.waiting) + board.more_waiting:,}'}}</span></h2>
 % if filters.narrow:
 % include('narrow.tpl')
 % end
@@ -130,8 +130,19 @@ There is no folder {{board.folder}}.</p>
 % end
 </tbody>
 </table>
+% if board.more_waiting or board.queue_switch:
+<p class="paging" id="queue-more"><span>\\
 % if board.more_waiting:
-<p class="quiet">and {{f'{board.more_waiting:,}'}} more, which start later; a search finds them, and <code>qm list</code> shows all.</p>
+and {{f'{board.more_waiting:,}'}} more that start later\\
+% if filters.long:
+; a search finds them, <code>qm list</code> shows all\\
+% end
+% end
+</span>
+% if board.queue_switch:
+<a class="button" href="{{board.queue_switch}}" data-go>{{'Show less' if filters.long else 'Show more'}}</a>
+% end
+</p>
 % end
 % else:
 <p class="quiet">{{'No queued job matches.' if filters.narrow else 'Nothing waits. Drop a job folder into QM_qJobs.'}}</p>

@@ -28,6 +28,9 @@
 % if filters.states:
 <input type="hidden" name="state" value="{{','.join(filters.states).lower()}}">
 % end
+% if filters.long:
+<input type="hidden" name="queue" value="long">
+% end
 <label class="vh" for="q">Name, description or id</label>
 <input id="q" name="q" type="search" value="{{filters.text}}" placeholder="Search   /" autocomplete="off" spellcheck="false" maxlength="200">
 % if board.owners or filters.owner:

@@ -1,0 +1,207 @@
+"""Pictures of the page for the README: `python -m bench.webshots` makes them anew.
+
+A real manager serves a new QM_FOLDER with jobs of three people; Chromium looks at its page,
+light and dark, wide and narrow, and what it shows is written to docs/. It needs playwright
+and Debian's chromium.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qm.control.client import ask
+from qm.errors import QMError
+from qm.folders.layout import Layout
+from web.codes import issue_code
+from web.tokens import existing_or_new
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PATIENCE = 90.0
+WIDE = (1280, 1110)
+NARROW = (390, 844)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One job of the picture."""
+
+    name: str
+    script: str
+    nb_proc: int = 1
+    owner: str = "mad@lab"
+    info: str = ""
+    more: str = ""
+
+
+def counting(total: int, pause: float) -> str:
+    """A script that tells how far it is, after a head that somebody may read."""
+    head = "echo reading 2 spectra; echo phase correction: 12.4 deg; "
+    step = f"echo processing $i / {total}; sleep {pause}"
+    return f"{head}for i in $(seq 1 {total}); do {step}; done"
+
+
+BUSY = (
+    'python -c "b = bytearray(180 << 20);'
+    " [(print(n, '/', 40, flush=True), [sum(range(4000000)) for _ in range(30)])"
+    ' for n in range(1, 41)]"'
+)
+ENDED = (
+    Sample("hsqc_batch_04", "echo 64 / 64", 2, info="HSQC series, plate 4"),
+    Sample("tocsy_03", "sleep 2.3", 1, "lea@lab"),
+    Sample("noesy_short", "echo KeyError: sw; exit 3", 1, "lea@lab", "400 ms mixing time"),
+    Sample("dosy_29", "sleep 1.2", 1, "tom@lab", "diffusion, sample 29"),
+    Sample("hsqc_batch_05", "sleep 3.1", 2, info="HSQC series, plate 5"),
+    Sample("train_unet", "sleep 60", 1, "tom@lab", "3 epochs, small", "walltime : 2 s"),
+    Sample("dosy_30", "sleep 0.4", 1, "tom@lab", "diffusion, sample 30"),
+    Sample("peaks_all", "true", 0, "lea@lab"),
+    Sample("hsqc_batch_06", "sleep 1.7", 2, info="HSQC series, plate 6"),
+)
+RUNNING = (
+    Sample("hsqc_batch_07", counting(320, 0.2), 4, info="HSQC series, plate 7"),
+    Sample("noesy_long", BUSY, 2, "lea@lab", "", "walltime : 6h"),
+    Sample("dosy_31", "echo reading; sleep 600", 1, "tom@lab", "", "walltime : 45m"),
+)
+WAITING = (
+    Sample("tocsy_07", "true", 4, "lea@lab", "after the night's run", "walltime : 1h"),
+    Sample("report", "true", 1, info="PDF of all plates", more="after : hsqc_batch_07"),
+    Sample("hsqc_batch_08", "sleep 1", 4, info="HSQC series, plate 8", more="walltime : 1h"),
+    Sample("train_unet_big", "true", 2, "tom@lab", "100 epochs", "hold : yes"),
+)
+
+
+def main() -> int:
+    """Make the pictures; the exit code is 1 where the sample folder is taken."""
+    from playwright.sync_api import sync_playwright
+
+    base = Path(tempfile.gettempdir()) / "lab"
+    if base.exists():
+        print(f"{base} is there already; the sample QM_FOLDER is made in a folder of that name.")
+        return 1
+    try:
+        with _served(base) as (port, layout), sync_playwright() as playwright:
+            _fill(layout)
+            program = shutil.which("chromium")
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            code = issue_code(existing_or_new(base / "token"), port, time.time())
+            _draw(browser, f"http://127.0.0.1:{port}/login?code={code}", layout)
+            browser.close()
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+    return 0
+
+
+@contextmanager
+def _served(base: Path) -> Iterator[tuple[int, Layout]]:
+    base.mkdir()
+    root, port = base / "QM", _free_port()
+    config = base / "QMserv.cfg"
+    lines = ["[QMServer]", f"QM_FOLDER = {root}", "MaxNbProcessors = 8", "Settle = 0.2"]
+    lines += ["[WEB_QMserver]", f"The_Port = {port}", f"Token_file = {base / 'token'}"]
+    config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    command = [sys.executable, "-m", "qm", "--config", str(config), "serve"]
+    manager = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    layout = Layout(str(root))
+    try:
+        _wait_for("the page", lambda: _listens(port))
+        yield port, layout
+        for sample in RUNNING:
+            with contextlib.suppress(QMError):  # It may have ended by itself.
+                ask(layout, "kill", (sample.name,), timeout=PATIENCE, grace=0.0)
+    finally:
+        manager.terminate()
+        manager.wait(PATIENCE)
+
+
+def _fill(layout: Layout) -> None:
+    for sample in ENDED:
+        _drop(layout, sample)
+        _wait_for(f"{sample.name} ends", partial(_has_ended, layout, sample.name))
+    for sample in RUNNING:
+        _drop(layout, sample)
+        _wait_for(f"{sample.name} runs", (Path(layout.root) / "QM_Jobs" / sample.name).is_dir)
+    for sample in WAITING:
+        _drop(layout, sample)
+    log = Path(layout.root) / "QM_Jobs" / RUNNING[0].name / "process.log"
+    _wait_for("progress", lambda: b"198 / 320" in log.read_bytes())
+
+
+def _drop(layout: Layout, sample: Sample) -> None:
+    staged = Path(layout.root) / ".staged"
+    staged.mkdir()
+    lines = ["[QMOptions]", f"script : {sample.script}", f"nb_proc : {sample.nb_proc}"]
+    lines += [f"e_mail : {sample.owner}", f"info : {sample.info}", sample.more]
+    text = "\n".join(lines) + "\n"
+    (staged / "proc_config.cfg").write_text(text, encoding="utf-8")
+    staged.rename(Path(layout.root) / "QM_qJobs" / sample.name)
+
+
+def _draw(browser: Browser, login: str, layout: Layout) -> None:
+    job = _id_of(layout, RUNNING[0].name)
+    page = browser.new_page()
+    page.goto(login)
+    for name, path in (("main", "/QM"), ("job", f"/job/{job}")):
+        page.goto(login.partition("/login")[0] + path)
+        # Until the use of processors, which is a difference, has been seen twice.
+        page.wait_for_timeout(5500)
+        for kind, (width, height) in (("wide", WIDE), ("narrow", NARROW)):
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme="light")
+            page.screenshot(path=DOCS / f"web-{name}-{kind}-light.png")
+            page.emulate_media(color_scheme="dark")
+            page.screenshot(path=DOCS / f"web-{name}-{kind}-dark.png")
+    page.close()
+
+
+def _id_of(layout: Layout, name: str) -> int:
+    from qm.view import find
+
+    job = find(layout, name).id
+    assert job is not None
+    return job
+
+
+def _has_ended(layout: Layout, name: str) -> bool:
+    return any(
+        (Path(layout.root) / place / name).is_dir() for place in ("QM_dJobs", "QM_lost+found")
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _wait_for(what: str, fact: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not fact():
+        if time.monotonic() > until:
+            raise TimeoutError(f"not within {PATIENCE:g} s: {what}")
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
