@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import zipstream
 
-from qm.osops.browsing import Item, Kind
+from qm.osops.browsing import Item, Kind, PlainFile
 from web.jobfolder import JobFolder
 from web.jobpath import MOST_PARTS, Parts
 from web.problem import Problem
@@ -89,6 +89,7 @@ class Archive:
         self._folder = folder
         self._name = name
         self._zip = zipstream.ZipStream(sized=ended)
+        self._reading: PlainFile | None = None
         try:
             self._data = self._all() if ended else self._one_by_one()
         except BaseException:
@@ -104,7 +105,9 @@ class Archive:
         return self._data
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Let go of the folder, and of the file that was being read."""
+        if self._reading is not None:
+            self._reading.close()
         self._folder.close()
 
     def _all(self) -> Iterator[bytes]:
@@ -133,6 +136,7 @@ class Archive:
             if size is None:
                 return  # It was there a moment ago.
             raise OSError(f"{'/'.join(parts)!r}: {problem.detail}") from problem
+        self._reading = file
         with file:
             at, end = 0, file.size if size is None else size
             while at < end:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from qm.errors import NoSuchJob
@@ -66,13 +66,29 @@ def named_target(layout: Layout, place: Place, name: str) -> Target:
     Problem 400 for what is no name, NoSuchJob where there is neither.
     """
     check_name(name)
+    best = max(_of_name(layout, name), key=lambda job: _preference(job, place), default=None)
+    if best is None or best.id is None:
+        return folder_target(layout, place, name)
+    return job_target(layout, best.id)
+
+
+def _of_name(layout: Layout, name: str) -> Sequence[Row | Entry]:
+    """All jobs of this name: by the index, manager or not, else by all that there is."""
     known = plain(name)
+    try:
+        with reading(layout.index_file) as index:
+            rows = index.rows("name=?", (known,))
+    except sqlite3.Error:
+        rows = []
+    if rows:
+        return rows
     entries = load(layout, None, Query(names=(known,))).entries
-    named = [entry for entry in entries if entry.name == known and entry.id is not None]
-    if named:
-        best = max(named, key=lambda e: (e.place == place, e.ended is None, e.id or 0))
-        return job_target(layout, best.id or 0)
-    return folder_target(layout, place, name)
+    # A name with *, ? or [ in it would find others too; what has no id is no job.
+    return [entry for entry in entries if entry.name == known and entry.id is not None]
+
+
+def _preference(job: Row | Entry, place: Place) -> tuple[bool, bool, int]:
+    return job.place == place, job.ended is None, job.id or 0
 
 
 def folder_target(layout: Layout, place: Place, name: str) -> Target:

@@ -16,6 +16,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import pytest
 
 from tests.live.harness import wait_for
@@ -403,7 +404,7 @@ def test_what_is_cut_off_while_it_is_sent_is_seen_to_be_incomplete(shown: Shown,
     number, folder = shown.ended("cut")
     with open(folder / "shrinks", "wb") as big:
         big.truncate(64 << 20)
-    with begin_to_read(shown, f"/job/{number}/{what}") as connection:
+    with begin_to_read(shown, f"/job/{number}/{what}", 1 << 16) as connection:
         os.truncate(folder / "shrinks", 0)
         assert rest_of(connection) < 64 << 20
     assert shown.visitor.ask(shown.files("cut")).status == 200
@@ -450,9 +451,14 @@ def test_a_file_that_may_not_be_read_is_told(shown: Shown, job: Path) -> None:
     assert answer.status == 403 and "no right" in answer.text
 
 
-def test_the_page_has_made_no_mistake_meanwhile(shown: Shown) -> None:
-    said = shown.page.said()
-    assert "request " not in said and "mistake" not in said
+def test_the_page_has_made_no_mistake_and_left_nothing_open_meanwhile(shown: Shown) -> None:
+    assert "request " not in shown.page.said() and "mistake" not in shown.page.said()
+    process = psutil.Process(shown.page.process.pid)
+
+    def left() -> list[str]:
+        return [file.path for file in process.open_files() if "QM_" in file.path]
+
+    wait_for("all files of jobs are closed", lambda: left() == [])
 
 
 def test_without_display_details_files_are_for_operators(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -20,7 +21,7 @@ from web.archive import name_in_zip
 from web.capability import HOUR, Capabilities
 from web.content import Manner, is_text, manner_of, report_type, saved_as, type_of
 from web.files import ANY_PATH
-from web.jobfolder import JobFolder
+from web.jobfolder import JobFolder, problem_of_file
 from web.jobpath import Parts, parts_of
 from web.problem import Problem
 from web.sending import FileBody, range_of
@@ -376,6 +377,20 @@ def test_bottle_takes_a_rule_for_names_with_line_feeds() -> None:
     app.route(f"/f/{ANY_PATH}", "GET", lambda path: path)
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/f/a\nb/c\n"}
     assert app.router.match(environ)[1] == {"path": "a\nb/c\n"}
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied"), 403),
+        (FileNotFoundError(errno.ENOENT, "No such file"), 404),
+        (OSError(errno.ENAMETOOLONG, "File name too long"), 404),
+        (OSError(errno.EIO, "Input/output error"), 503),
+    ],
+)
+def test_what_cannot_be_read_says_why(error: OSError, status: int) -> None:
+    problem = problem_of_file(error)
+    assert problem.status == status and problem.detail.endswith(".")
 
 
 def test_a_handle_is_let_go_of(job: Path) -> None:
