@@ -21,6 +21,7 @@ from web.site import Site
 FEATURES = (
     "web.pages.main",
     "web.pages.doing",
+    "web.pages.demo",
     "web.pages.job",
     "web.pages.timeline",
     "web.pages.stats",

@@ -376,6 +376,23 @@ def test_a_hidden_tab_asks_for_nothing(browser: Browser, shown: Shown) -> None:
         wait_in(page, lambda: len(asked) > before)
 
 
+def test_an_idle_page_asks_for_nothing_but_events(browser: Browser, tmp_path: Path) -> None:
+    with (
+        shown_queue(tmp_path, Refresh_Rate="1") as made,
+        a_tab(browser, made.page, made.visitor) as tab,
+    ):
+        page = tab.page
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto("/QM")
+        page.wait_for_timeout(4000)
+        asked.clear()
+        page.wait_for_timeout(6000)
+        assert asked == []
+        made.ended("one")
+        page.locator(row_of(page, "one")).wait_for()
+
+
 def test_style_and_script_are_small() -> None:
     total = sum(len(gzip.compress((STATIC / name).read_bytes())) for name in ("qm.css", "qm.js"))
     assert total < GZIPPED_LIMIT

@@ -184,6 +184,16 @@ def test_a_first_visit_teaches(tmp_path: Path) -> None:
 
 
 @live
+def test_a_first_visitor_runs_a_sample_job(make_page: Callable[..., Shown]) -> None:
+    shown = make_page()
+    assert 'action="/do/demo"' in shown.visitor.ask("/QM").text
+    assert shown.visitor.submit("/do/demo").status == 303
+    assert (shown.queue.wait_done("progress") / "total.txt").exists()
+    wait_for("no more teaching", lambda: "/do/demo" not in shown.visitor.ask("/QM").text)
+    assert shown.page.anonymous().submit("/do/demo").status == 403
+
+
+@live
 def test_without_a_manager_ended_jobs_are_shown_from_the_folders(
     make_page: Callable[..., Shown],
 ) -> None:

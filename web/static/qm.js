@@ -219,6 +219,13 @@
     mark();
     later();
   }
+  // What was done is told once, not again with each new look at this address.
+  if ($('#told')) {
+    const words = new URLSearchParams(location.search);
+    words.delete('done');
+    words.delete('job');
+    history.replaceState(null, '', location.pathname + (words.size ? `?${words}` : ''));
+  }
 
   // Filters change the address, and the list without a new page.
   const go = (address) => {

@@ -20,6 +20,9 @@
 <summary>What a job looks like</summary>
 % include('example.tpl')
 </details>
+% if board.first_run and caller.word == 'operator':
+<form method="post" action="/do/demo"><p><button type="submit" class="main">Run a sample job</button> which counts to 30, to see how it goes</p></form>
+% end
 </section>
 <section class="list" aria-labelledby="h-ended" id="ended">
 <div class="head">
