@@ -123,6 +123,7 @@ def test_a_long_queue_is_cut_and_counted(full: Served) -> None:
     assert len(rows(text, "waiting")) == 100
     assert "and 50 more that start later" in text
     assert links(text, "Show less") == ["/QM?state=failed"]
+    assert len(rows(full.ask("/QM?q=simulation&queue=long").text, "waiting")) == 100
 
 
 @live

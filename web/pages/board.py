@@ -24,7 +24,7 @@ from web.pages.cells import (
 )
 from web.pages.ended import Ended
 from web.pages.filters import FAILED_STATES, Filters
-from web.pages.standing import Machine, Standing
+from web.pages.standing import WAITING, Machine, Standing
 
 _ALWAYS = (State.FINISHED, State.FAILED)
 _ALARM_DISK = 0.05
@@ -125,8 +125,9 @@ def board_of(facts: Facts, filters: Filters, why_not: WhyNot) -> Board:
     waiting = [entry for entry in standing.waiting if _let_through(entry, filters)]
     page = ended.page
     all_waiting = len(waiting) + standing.more_waiting
-    if not filters.long and not filters.narrow and len(waiting) > _NEXT + 1:
+    if not filters.long and len(waiting) > _NEXT + 1:
         waiting = waiting[:_NEXT]
+    waiting = waiting[:WAITING]
     is_cut = len(waiting) < all_waiting
     nothing = not (standing.running or standing.waiting or page.entries)
     return Board(
