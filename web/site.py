@@ -19,6 +19,7 @@ from web.capability import Capabilities
 from web.hosts import is_for_this_machine
 from web.ratelimit import Turnstile
 from web.roles import Role
+from web.slots import Slots, event_slots
 from web.static_files import StaticFiles
 from web.templates import Templates
 
@@ -84,6 +85,8 @@ class Site:
     """Who is who; ``access.still_holds(caller)`` for answers that go on for long."""
     templates: Templates
     static: StaticFiles
+    streams: Slots = field(default_factory=event_slots)
+    """Places for those who follow the events."""
     archives: Turns = field(default_factory=Turns)
     """How many zips of jobs may be made at once."""
     reports: Capabilities = field(default_factory=lambda: Capabilities(time.time))

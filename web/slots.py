@@ -8,6 +8,16 @@ from collections import Counter
 from web.problem import Problem
 from web.roles import Caller
 
+EVENT_SLOTS = 48
+"""Those who follow the events hold a thread each; 16 are left to all other requests."""
+PER_SESSION = 4
+PER_ADDRESS = 12
+
+
+def event_slots() -> Slots:
+    """The places for those who follow the events."""
+    return Slots(EVENT_SLOTS, per_session=PER_SESSION, per_address=PER_ADDRESS)
+
 
 class Slots:
     """``total`` places; a session has some of them at most, and so has an address without one."""

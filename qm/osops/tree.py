@@ -13,6 +13,9 @@ if sys.platform == "linux":
 
 TOKEN_VARIABLE = "QM_JOB_TOKEN"
 _ROUND = 0.05
+_CLEAN_LOOKS = 4
+_STARTING = 0.08
+"""Seconds between two looks that find none: together more than a start takes, load included."""
 
 
 def carriers(token: str) -> list[int]:
@@ -72,21 +75,23 @@ def signal_processes(pids: Iterable[int], number: int) -> None:
 def end_carriers(token: str, *, patience: float) -> list[int]:
     """End every process that carries ``token``; return those alive after ``patience`` seconds.
 
-    A carrier may fork while it is being ended, so this looks again until two
-    looks in a row find none.
+    A carrier may fork while it is being ended, and a process that was being
+    started when its supervisor was killed carries the token only a moment
+    later. So this looks again until some looks in a row, over that moment,
+    find none.
     """
     until = time.monotonic() + patience
     clean = 0
-    alive: list[int] = []
-    while clean < 2 and time.monotonic() < until:
+    while True:
         alive = carriers(token)
         if alive:
             clean = 0
             end_processes(alive, force=True)
-            time.sleep(_ROUND)
         else:
             clean += 1
-    return alive
+        if clean == _CLEAN_LOOKS or time.monotonic() >= until:
+            return alive
+        time.sleep(_ROUND if alive else _STARTING)
 
 
 def memory_of(pids: Iterable[int]) -> int:

@@ -130,6 +130,8 @@ def test_a_rerunnable_job_whose_supervisor_is_killed_runs_again(queue: Queue) ->
     script = counted(queue, "if [ $QM_ATTEMPT = 1 ]; then sleep 300; fi; echo attempt $QM_ATTEMPT")
     queue.drop("again", script, rerunnable="yes")
     queue.wait_running("again")
+    # Its supervisor may be killed before the script has begun; then that attempt notes nothing.
+    wait_for("the script has begun", lambda: starts(queue)["again"])
     token = kill_supervisor(queue, "again")
     folder = queue.wait_done("again")
     assert carriers(token) == []

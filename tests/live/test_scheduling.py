@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -238,10 +239,14 @@ def test_a_suspended_job_stays_so_over_a_restart_and_can_be_killed(
     make_queue: Callable[..., Queue],
 ) -> None:
     queue = make_queue().start()
+
+    def started(name: str) -> Any:
+        return (queue.row(name) or {})["started"]
+
     for name in ("one", "two"):
         queue.drop(name, "exec sleep 60")
         queue.wait_running(name)
-        wait_for(f"{name} is shown running", lambda n=name: (queue.row(n) or {})["started"])
+        wait_for(f"{name} is shown running", partial(started, name))
         assert queue.run("suspend", name).returncode == 0
     queue.kill_manager()
     queue.start()

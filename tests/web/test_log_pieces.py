@@ -65,7 +65,8 @@ def test_pieces_onward_make_up_the_whole_log(text: str, most: int) -> None:
 @given(LINES, st.integers(8, 30))
 def test_pieces_backward_make_up_the_whole_log(text: str, most: int) -> None:
     data = text.encode()
-    read, at, pieces = reader(data), len(data), []
+    read, at = reader(data), len(data)
+    pieces: list[bytes] = []
     while at > 0:
         piece = backward(read, len(data), at, most)
         assert piece.end == at and 0 < len(piece.data) <= most

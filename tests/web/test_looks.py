@@ -17,7 +17,7 @@ from tests.live.harness import wait_for
 from tests.web.browser import a_browser, a_tab
 from tests.web.filled import filled_page
 from tests.web.jobs import Shown, shown_queue
-from tests.web.served import page_of_empty_queue
+from tests.web.served import free_port, page_of_empty_queue, served, write_config
 from web.static_files import FOLDER as STATIC
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def test_axe_finds_no_fault_without_a_manager(
     browser: Browser, tmp_path: Path, scheme: str
 ) -> None:
     with (
-        page_of_empty_queue(tmp_path) as served,
-        a_tab(browser, served, color_scheme=scheme) as tab,
+        page_of_empty_queue(tmp_path) as empty,
+        a_tab(browser, empty, color_scheme=scheme) as tab,
     ):
         tab.page.goto("/QM")
         assert tab.axe() == []
@@ -108,12 +108,12 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, shown: Shown, address: 
 def test_a_phone_shows_a_long_name_and_a_long_reason_within_its_width(
     browser: Browser, tmp_path: Path
 ) -> None:
-    with filled_page(tmp_path, 3, 20) as (served, index):
-        with reading(str(served.folder / ".qm" / "index.sqlite3")) as reader:
+    with filled_page(tmp_path, 3, 20) as (filled, index):
+        with reading(str(filled.folder / ".qm" / "index.sqlite3")) as reader:
             (row,) = reader.rows("id = 5")
         index.put(row._replace(name="n" * 200, reason=f"ExitCode: {'x' * 300}", info="i" * 400))
         index.flush()
-        with a_tab(browser, served, viewport=NARROW) as tab:
+        with a_tab(browser, filled, viewport=NARROW) as tab:
             tab.page.goto("/QM")
             tab.page.get_by_text("n" * 200).wait_for()
             assert tab.overflow() <= 0
@@ -283,8 +283,16 @@ def test_filters_work_without_a_new_page_and_by_their_address(
         assert page.locator("#chips [aria-current]").text_content().startswith("Failed")  # type: ignore[union-attr]
 
 
-def test_everything_can_be_read_and_done_without_scripts(browser: Browser, shown: Shown) -> None:
-    with a_tab(browser, shown.page, shown.visitor, java_script_enabled=False) as tab:
+def test_everything_can_be_read_and_done_without_scripts(
+    browser: Browser, shown: Shown, tmp_path: Path
+) -> None:
+    port = free_port()
+    # The page comes anew by itself, and what is open or typed then is lost: here not so often.
+    config = write_config(tmp_path / "QMserv.cfg", shown.queue.folder, port, Refresh_Rate="60")
+    with (
+        served(shown.queue.folder, config, port) as calm,
+        a_tab(browser, calm, calm.operator(), java_script_enabled=False) as tab,
+    ):
         page = tab.page
         page.goto("/QM?state=failed")
         row = page.locator(row_of(page, "on-hold"))

@@ -19,15 +19,10 @@ from web.hub import Event, Hub
 from web.problem import Problem
 from web.roles import caller
 from web.routing import Role, Routes
-from web.server import THREADS
 from web.site import Site
-from web.slots import Slot, Slots
+from web.slots import Slot
 from web.watching import Watching
 
-FOR_ANSWERS = 16
-"""Threads that streams leave to all other requests."""
-PER_SESSION = 4
-PER_ADDRESS = 12
 LONGEST = 900.0
 """Seconds; then the browser comes again by itself, and shows who it is."""
 
@@ -46,13 +41,12 @@ def add_routes(routes: Routes, site: Site) -> None:
     """``/api/v1/events?topics=queue,job:7``."""
     hub = Hub()
     Watching(site.layout, hub)
-    slots = Slots(THREADS - FOR_ANSWERS, per_session=PER_SESSION, per_address=PER_ADDRESS)
 
     def events() -> bottle.HTTPResponse:
         given = Parameters.read(("topics", "last"))
         topics, last = topics_of(given.one("topics")), _last(given)
         who = caller()
-        slot = slots.take(who)
+        slot = site.streams.take(who)
         gone = bottle.request.environ.get("waitress.client_disconnected", lambda: False)
         hub.listen(topics)
         stream = Stream(hub, topics, last, slot, lambda: gone() or not site.access.still_holds(who))
@@ -114,8 +108,8 @@ class Stream:
             self._hub.leave(self._topics)
 
     def _run(self, last: str | None) -> Iterator[bytes]:
-        yield b"retry: 2000\n\n"
         beat = begin = self._clock()
+        yield b"retry: 2000\n\n"
         while self._clock() - begin < LONGEST and not self._gone():
             heard = self._hub.wait(last, self._topics, _LOOK_EVERY)
             last = heard.last

@@ -48,6 +48,7 @@ def add_routes(routes: Routes, site: Site) -> None:
             "folders": [{"name": one.name, "entries": one.entries} for one in found.folders],
             "trash": {"entries": found.trash.entries, "size": found.trash.size},
             "warnings": len(found.warnings),
+            "streams": {"taken": site.streams.taken, "total": site.streams.total},
         }
 
     routes.get("/api/v1/stats", Role.VIEWER, stats)
