@@ -18,6 +18,7 @@ from qm.config import Config
 from qm.core import Core, Settings
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.crashpoints import arm, crash_point
 from qm.effects.claim import Claimer
 from qm.effects.finish import Finisher
 from qm.effects.listing import Lister
@@ -70,6 +71,7 @@ def serve(
     it, that is refused. QMError where another manager has the folder, or it
     cannot be used.
     """
+    arm(inherited=True)
     raise_file_limit()
     layout = Layout(str(config.folder))
     try:
@@ -81,6 +83,7 @@ def serve(
         ) from error
     with _one_manager(layout):
         layout.sweep()
+        crash_point("recovery.swept")
         tested = self_test(layout)
         for finding in tested.findings:
             log.warning("%s", finding)
@@ -173,11 +176,13 @@ class Manager:
         fresh_index = self._index.open()
         if not fresh_index:
             self._index.clear_open()
+            crash_point("recovery.cleared")
         make_python_shim(self._layout.shims)
         self._system.warm_up()
         self._notifier.start()
         moved = saved.root is not None and not self._is_same_root(saved)
         intents = self._recovery.replay_intents()
+        crash_point("recovery.intents_done")
         # A refusal may have been recorded before its id was.
         told = max(self._history.highest_id, *intents, 0)
         core = self._core(saved, moved, first_id=told + 1)

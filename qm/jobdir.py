@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from qm.crashpoints import crash_point
 from qm.identity import Identity
 from qm.jobfiles import LOG, OWN, set_aside
 from qm.model import Job, Outcome, Reason
@@ -251,6 +252,7 @@ def archive_attempt(folder: FolderHandle, own: FolderHandle, attempt: int) -> No
     with own.sub(f"attempt-{attempt}", create=True) as archive:
         for name in names:
             own.rename(name, name, archive)
+        crash_point("archive.records_moved", folder.path)
         if folder.exists(LOG) and not archive.exists(LOG):
             folder.rename(LOG, LOG, archive)
 

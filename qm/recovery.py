@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.crashpoints import crash_point
 from qm.effects.claim import probe, take_back
 from qm.effects.finish import Finisher
 from qm.effects.intents import Intent, read_intents, remove_intent
@@ -44,6 +45,7 @@ class Recovery:
         return [intent.id for intent in intents]
 
     def _replay(self, intent: Intent) -> None:
+        crash_point("recovery.intent_read", intent.name)
         job, _ = job_from_record({"format": 1, **intent.job}, intent.name)
         job = _ended(job, intent)
         if self._is_void(intent, job):
@@ -51,6 +53,7 @@ class Recovery:
             return
         done = self._finisher.carry_out(intent, job)
         if isinstance(done, ev.Moved):
+            crash_point("recovery.intent_done", intent.name)
             remove_intent(self._layout, intent.id)
             log.info("job %d (%s): its end was finished", intent.id, shown(intent.name))
 
@@ -80,9 +83,12 @@ class Recovery:
                 continue
             job = replace(records.job, identity=records.identity)
             try:
-                yield probe(self._layout, act.Probe(job, Place.RUNNING))
+                found = probe(self._layout, act.Probe(job, Place.RUNNING))
             except OSError as error:
                 log.error("job %d (%s) cannot be looked at: %s", job.id, shown(name), error)
+                continue
+            crash_point("recovery.probed", name)
+            yield found
 
     def put_back(self, job: Job) -> None:
         """Claimed, and given to nobody: it waits in QM_qJobs while no manager runs."""
@@ -90,6 +96,7 @@ class Recovery:
         try:
             token = secrets.token_hex(16)
             take_back(self._layout, action, self._boot, token, sync=self._sync)
+            crash_point("stop.put_back", job.name)
         except OSError as error:
             log.warning("job %d is put back by the next manager: %s", job.id, error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from qm.crashpoints import crash_point
 from qm.identity import Identity
 from qm.model import Drain, Steering
 from qm.osops import FolderHandle
@@ -88,6 +89,7 @@ class StateFile:
             own.write("state.json", encode(record), sync=sync)
             if sync:
                 own.sync()
+        crash_point("state.saved")
         # Only now: after a full disk the next try writes, and syncs, the block again.
         self._reserved, self._next_id, self._steering = reserved, next_id, steering
 

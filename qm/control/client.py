@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qm.control.requests import Request, take_answer, withdraw, write_request
+from qm.crashpoints import arm, crash_point
 from qm.errors import NotRunning, QMError
 from qm.folders.layout import Layout
 from qm.osops import FolderHandle
@@ -65,6 +66,7 @@ def ask(
     Raises NotRunning without a manager, QMError where the answer is no or does
     not come in time.
     """
+    arm()
     if not manager_runs(layout):
         raise NotRunning(f"no QM runs on {layout.root}", "`qm serve` starts one; then ask again.")
     request = Request(
@@ -83,6 +85,7 @@ def ask(
             f"a request cannot be written to {layout.requests}: {error.strerror}",
             "Free some space, if the disk is full; then ask again.",
         ) from error
+    crash_point("client.asked")
     try:
         answer = _wait(layout, request.id, timeout)
     except BaseException:

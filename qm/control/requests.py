@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from qm.crashpoints import crash_point
 from qm.osops import FolderHandle
 from qm.records import DAMAGE, LIMIT, Record, RecordError, decode, encode
 
@@ -64,6 +65,7 @@ def take_answer(folder: str, request_id: str) -> Record | None:
         data = requests.read(request_id + _ANSWER, LIMIT)
         if data is None:
             return None
+        crash_point("client.answer_read")
         requests.remove(request_id + _ANSWER)
     return decode(data)
 
@@ -130,8 +132,11 @@ def write_answer(folder: str, request_id: str, ok: bool, data: dict[str, Any]) -
     """Answer a request, and remove it. A request that was withdrawn gets no answer."""
     with FolderHandle.open(folder) as requests:
         if requests.exists(request_id + _SUFFIX):
+            crash_point("request.done")
             requests.write(request_id + _ANSWER, encode({"ok": ok, **data}))
+            crash_point("request.answered")
             requests.remove(request_id + _SUFFIX)
+            crash_point("request.removed")
 
 
 def sweep(folder: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.crashpoints import crash_point
 from qm.folders.layout import Layout
 from qm.jobdir import read_hold, records_of, set_aside_old, write_hold, write_job
 from qm.model import Job, Place, Reason
@@ -43,10 +44,13 @@ def _accept(path: str, intents: str, action: act.Accept, boot: str) -> ev.Accept
             return ev.NotAccepted(job.id, True, Reason("Gone", "another folder took its name"))
         if action.fresh:
             set_aside_old(folder)
+            crash_point("accept.set_aside", job.name)
         with folder.sub(".qm", create=True) as own:
             if action.hold is not None:
                 write_hold(own, action.hold)
+                crash_point("accept.held", job.name)
             write_job(own, job, Claim(boot, claimed=False))
+            crash_point("accept.recorded", job.name)
             # An end that could not be carried out is void: the folder was mended since.
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(intents, f"{job.id}.json"))
@@ -65,6 +69,7 @@ def record(layout: Layout, job: Job, boot: str) -> None:
         if replace(known, token=job.token, identity=job.identity) == job:
             with folder.sub(".qm") as own:
                 write_job(own, job, Claim(boot, claimed=False))
+                crash_point("bind.recorded", job.name)
 
 
 def make_writable(path: str) -> bool:

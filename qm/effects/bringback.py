@@ -8,6 +8,7 @@ from typing import Any
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.crashpoints import crash_point
 from qm.effects.lookup import ended_rows
 from qm.errors import QMError
 from qm.folders.layout import Layout
@@ -51,6 +52,7 @@ def _drop_again(layout: Layout, row: Row, place: Place) -> Answered:
     waiting = layout.place(Place.WAITING)
     name = layout.free_name(waiting, row.name)
     layout.move(layout.path(place, row.name), Place.WAITING, name)
+    crash_point("redrop.moved", name)
     return True, {"id": None, "name": name, "state": str(State.ARRIVING)}
 
 
@@ -66,8 +68,10 @@ def restore(layout: Layout, index: Index, action: act.Restore) -> Answered:
     name = layout.free_name(layout.place(found.place), found.name)
     target = layout.path(found.place, name)
     rename_folder(os.path.join(layout.trash, found.folder), target)
+    crash_point("restore.moved", name)
     with own_folder(target) as own:
         own.remove(REMOVED)
+    crash_point("restore.forgotten", name)
     row = row_from_records(read_records(target, name), name, found.place)
     if row is not None:
         index.put(row)

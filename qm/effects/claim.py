@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.crashpoints import crash_point
 from qm.errors import InfoError
 from qm.folders.inspect import Inspector, command_of
 from qm.folders.layout import Layout
@@ -66,6 +67,7 @@ class Claimer:
                 sync_folder(self._layout.place(Place.WAITING))
             except OSError as error:
                 return [self._not_durable(end, error) for end in ends]
+        crash_point("claim.synced")
         return ends
 
     def _not_durable(self, end: ClaimEnd, error: OSError) -> ClaimEnd:
@@ -94,6 +96,7 @@ class Claimer:
                     return ev.Held(job.id, hold)
                 if scan.hold or not self._unchanged(folder, scan, action):
                     return ev.Changed(job.id, job.name)
+                crash_point("claim.looked", job.name)
                 return self._move(job, folder, own, scan)
         except FileNotFoundError:
             return ev.Vanished(job.id)
@@ -136,6 +139,7 @@ class Claimer:
             return ev.Vanished(job.id)
         except OSError as error:
             return _unclaimable(job, error)
+        crash_point("claim.renamed", job.name)
         self._left(job.name)
         folder.path, own.path = target, os.path.join(target, OWN)
         # Whoever wrote into the folder between look and rename wrote into a job that was
@@ -144,8 +148,10 @@ class Claimer:
             again = scan_open(folder, None, look_for_writers=False)
             if again.fingerprint != scan.fingerprint:
                 return ev.Changed(job.id, self._back(target, job.name))
+            crash_point("claim.looked_again", job.name)
             job = replace(job, name=name)
             write_job(own, job, Claim(self._boot, claimed=True), sync=self._sync)
+            crash_point("claim.recorded", job.name)
         except OSError as error:
             try:
                 back = self._back(target, job.name)
@@ -202,24 +208,29 @@ def take_back(
         if lock is None:
             return ev.StillLocked(job.id)
         try:
+            crash_point("requeue.fencing", name)
             fenced = replace(job, token=new_token, name=name, cpus=(), gpus=())
             write_job(own, fenced, Claim(boot, claimed=False), sync=sync)
+            crash_point("requeue.fenced", name)
             # Of a job among the ended ones these records show, until it has left, that it
             # is on its way: without them a person would have moved it there.
             if not among_ended:
                 archive_attempt(folder, own, job.attempt)
             if action.hold is not None or among_ended:
                 write_hold(own, action.hold)
+            crash_point("requeue.archived", name)
         finally:
             lock.release()
     if place is not Place.WAITING:
         free = layout.free_name(layout.place(Place.WAITING), name)
         path = layout.move(path, Place.WAITING, free)
         name = free
+        crash_point("requeue.moved", name)
     if among_ended:
         # A crash before this leaves a log that the next attempt sets aside, no more.
         with FolderHandle.open(path) as folder, folder.sub(OWN) as own:
             archive_attempt(folder, own, job.attempt)
+    crash_point("requeue.done", name)
     return ev.Requeued(job.id, name, action.hold)
 
 

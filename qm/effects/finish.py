@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.crashpoints import crash_point
 from qm.effects.accept import make_writable
 from qm.effects.intents import Intent, remove_intent, write_intent
 from qm.folders.layout import Layout
@@ -51,23 +52,29 @@ class Finisher:
         batch = list(actions)
         try:
             self._record([action.job for action in batch])
+            crash_point("finish.remembered")
             for action in batch:
                 self.index.put(row_of(action.job))
             flush(self.index)
+            crash_point("finish.indexed")
         except OSError as error:
             return [ev.Unmovable(action.job.id, f"{error.strerror}") for action in batch]
-        return [self._move(action.job, action.place, Place.DONE) for action in batch]
+        ends = [self._move(action.job, action.place, Place.DONE) for action in batch]
+        crash_point("finish.moved")
+        return ends
 
     def record_vanished(self, job: Job) -> None:
         """A job whose folder a person took away while it ran: only history and index know."""
         with contextlib.suppress(OSError):
             self._record([job], vanished=True)
+        crash_point("finish.vanished", job.name)
         self.index.put(row_of(job, vanished=True))
 
     def _record(self, jobs: list[Job], *, vanished: bool = False) -> None:
         """The notices first: once the history knows an end, it is not told again."""
         new = self.history.unknown(self.history.unknown(jobs), vanished=vanished)
         self.tell([notice_of(job, self.layout.path(job.place, job.name)) for job in new])
+        crash_point("finish.noticed")
         self.history.append(jobs, vanished=vanished)
 
     def _move(self, job: Job, first: Place, to: Place, wanted: str | None = None) -> FinishEnd:
@@ -105,9 +112,12 @@ class Finisher:
         intent = self._intent(action)
         try:
             write_intent(self.layout, intent, sync=self.sync)
+            crash_point("close.intended", job.name)
             moved = self.carry_out(intent, job)
             if isinstance(moved, ev.Moved):
+                crash_point("close.moved", job.name)
                 remove_intent(self.layout, job.id)
+                crash_point("close.forgotten", job.name)
                 return replace(moved, request=action.request)
             self._undo(intent, job)
             return moved
@@ -157,6 +167,7 @@ class Finisher:
         self._record([job])
         self.index.put(row_of(job))
         flush(self.index)
+        crash_point("close.remembered", job.name)
         moved = self._move(job, intent.place, to, intent.target)
         if isinstance(moved, ev.Moved) and not moved.gone and not told:
             self._tell_beside(moved.name, intent.log)
@@ -176,8 +187,11 @@ class Finisher:
                     set_aside_old(folder)
                 with folder.sub(OWN, create=True) as own:
                     write_job(own, job, Claim(self.boot, claimed=False))
+                    crash_point("close.recorded", job.name)
                     write_end(own, intent.end, sync=self.sync)
+                    crash_point("close.ended", job.name)
                 _write_log(folder, intent.log, replace_it=job.state is not State.LOST)
+                crash_point("close.logged", job.name)
         except PermissionError:
             return False
         return True
@@ -224,6 +238,8 @@ def remove_to_trash(layout: Layout, place: Place, name: str, request: str) -> st
     with own_folder(path, create=True) as own:
         removal = {"request": request, "name": name, "place": place.value}
         own.write("removed", encode(removal))
+        crash_point("remove.recorded", name)
     target = layout.free_name(layout.trash, name)
     rename_folder(path, os.path.join(layout.trash, target))
+    crash_point("remove.moved", name)
     return target

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 
+from qm.crashpoints import crash_point
 from qm.effects.finish import flush
 from qm.folders.layout import Layout
 from qm.history import read_history
@@ -61,6 +62,7 @@ class Librarian:
         for line in read_history(self._layout.history_file):
             if line.get("vanished"):
                 self._index.put(_vanished_row(line))
+        crash_point("index.begun")
         self.reconcile()
 
     def _compare(self, place: Place) -> None:

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 
+from qm.crashpoints import crash_point
 from qm.index.rows import BUSY_MS, COLUMNS, LARGEST, SCHEMA, VERSION, ArrivalRow, Row, as_text
 from qm.model import Place
 
@@ -135,12 +136,14 @@ class Index:
                     "INSERT OR REPLACE INTO facts VALUES (?, ?)",
                     [(name, as_text(value)) for name, value in self._facts.items()],
                 )
+                crash_point("index.writing")
                 connection.execute("COMMIT")
             except BaseException:
                 self._changed.set()
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise
+            crash_point("index.committed")
             self._rows, self._gone, self._arrivals, self._facts = {}, set(), {}, {}
 
     def _write_arrivals(self, connection: sqlite3.Connection) -> None:
@@ -165,6 +168,7 @@ class Index:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.close()
             remove_index(self._path)
+            crash_point("index.removed")
             self._open()
             self._facts = dict(self._told)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from qm.config import Config
+from qm.crashpoints import crash_point
 from qm.notify.channel import Channel
 from qm.notify.courier import Courier, Locate, Report, Schedule
 from qm.notify.journal import Journal
@@ -186,6 +187,7 @@ class Notifier:
 
     def _strike(self, key: str, name: str) -> None:
         """This way is done with: off the notice with it, and the file away with the last one."""
+        crash_point("notice.delivered", name)
         with self._lock:
             parcel = self._parcels[key]
             left = replace(parcel, pending=parcel.pending - {name})

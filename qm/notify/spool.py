@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from qm.crashpoints import crash_point
 from qm.notify.notice import Notice, notice_from_record, notice_record
 from qm.osops import FolderHandle
 from qm.records import LIMIT, RecordError, decode, encode
@@ -48,6 +49,7 @@ class Spool:
                 folder.write(parcel.notice.key + _SUFFIX, encode(record), sync=self._sync)
                 if self._sync:
                     folder.sync()
+        crash_point("notice.written")
 
     def remove(self, key: str) -> None:
         """It is done with; harmless when repeated. OSError where the folder cannot be written."""
@@ -57,6 +59,7 @@ class Spool:
                     folder.remove(key + _SUFFIX)
             except FileNotFoundError:
                 return
+        crash_point("notice.removed")
 
     def load(self) -> tuple[list[Parcel], list[str]]:
         """What an earlier manager left, and a sentence for each file that cannot be read.

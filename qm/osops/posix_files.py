@@ -13,6 +13,7 @@ import stat
 import struct
 from types import TracebackType
 
+from qm.crashpoints import crash_point
 from qm.identity import Identity
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -156,6 +157,7 @@ class FolderHandle:
             os.unlink(temporary, dir_fd=self.fd)
             raise
         os.close(fd)
+        crash_point("record.staged", name)
         os.rename(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def create(self, name: str, mode: int = 0o666) -> int:
@@ -199,6 +201,7 @@ class FolderHandle:
         try:
             os.pwrite(fd, data, 0)
             os.ftruncate(fd, len(data))
+            crash_point("record.filled", self.path)
             os.rename(reserved, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
             if sync:
                 # One commit of the journal takes data and name, where one before the

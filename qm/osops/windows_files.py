@@ -16,6 +16,7 @@ import os
 import stat
 from types import TracebackType
 
+from qm.crashpoints import crash_point
 from qm.identity import Identity
 from qm.osops.windows_handles import (
     APPEND,
@@ -176,6 +177,7 @@ class FolderHandle:
             self.remove(temporary)
             raise
         os.close(fd)
+        crash_point("record.staged", name)
         try:
             self.rename(temporary, name)
         except OSError:
@@ -214,6 +216,7 @@ class FolderHandle:
                 sync_file(fd)
         finally:
             os.close(fd)
+        crash_point("record.filled", self.path)
         self.rename(reserved, name)
 
     def rename(self, name: str, new_name: str, into: FolderHandle | None = None) -> None:

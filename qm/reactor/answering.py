@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from qm.control.requests import open_requests, sweep, write_answer
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.crashpoints import crash_point
 from qm.effects.bringback import find_to_rerun, restore
 from qm.effects.finish import flush, remove_to_trash
 from qm.effects.lookup import ended_rows, find_ended
@@ -209,6 +210,7 @@ class RequestReader(threading.Thread):
             if request.verb in _REVOCABLE:
                 self._revocable.add(request.id)
             log.info("%s asks: %s %s", request.who, request.verb, " ".join(request.targets))
+            crash_point("request.read", request.verb)
             self._post(
                 ev.Asked(
                     request.id,

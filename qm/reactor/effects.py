@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.crashpoints import crash_point
 from qm.effects.accept import accept, cannot_write, record
 from qm.effects.claim import Claimer, probe, take_back
 from qm.effects.finish import Finisher, flush
@@ -154,6 +155,7 @@ class TurnWork:
         path = self._layout.path(Place.WAITING, action.job.name)
         with own_folder(path) as own:
             write_hold(own, action.reason)
+        crash_point("mark.held", action.job.name)
         return ev.Held(action.job.id, action.reason, action.request)
 
     def _stop(self, action: act.Stop) -> None:
@@ -181,6 +183,7 @@ class TurnWork:
             if found is not None:
                 with own_folder(self._layout.path(*found)) as own:
                     write_suspend(own, job, suspended=action.suspended)
+                crash_point("mark.paused", job.name)
         except OSError as error:
             return error
         return None
@@ -194,6 +197,7 @@ class TurnWork:
                 return False
             with own_folder(self._layout.path(*found)) as own:
                 write_kill(own, job, action.reason, action.grace, action.request)
+            crash_point("mark.killed", job.name)
         except OSError as error:
             log.warning("job %d: its kill mark cannot be written: %s", job.id, error)
             return False
@@ -240,9 +244,11 @@ class LeaveWork:
             # It has not ended any more: after a crash its folder is to be read, not its row.
             self._finisher.index.remove(action.job.id)
             flush(self._finisher.index)
+            crash_point("requeue.unlisted", action.job.name)
         try:
             if action.ended is not None:
                 self._finisher.history.append([action.ended])
+                crash_point("requeue.remembered", action.job.name)
             return take_back(self._layout, action, self._boot, token, sync=self._sync)
         except OSError as error:
             return ev.Unmovable(action.job.id, f"it cannot be put back: {error}")

@@ -14,12 +14,14 @@ import json
 import os
 from typing import Any
 
+from qm.crashpoints import arm
 from qm.osops import Orders, stand_alone, write_all
 from qm.supervisor.run import JobRun, NotMine
 
 
 def main() -> None:
     """Serve until standard input is closed, which the manager's death does as well."""
+    arm()
     stand_alone()
     os.chdir(os.path.abspath(os.sep))
     orders = Orders()

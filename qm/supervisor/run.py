@@ -8,6 +8,7 @@ import os
 import time
 from typing import Any
 
+from qm.crashpoints import crash_point
 from qm.jobfiles import LOG, OWN
 from qm.osops import TOKEN_VARIABLE, FolderHandle, Lock, Orders, ScriptProcess
 from qm.supervisor.environment import script_environment
@@ -39,16 +40,19 @@ class JobRun:
 
     def run(self) -> dict[str, Any]:
         """Run it; returns what to report. NotMine or OSError where nothing was started."""
+        crash_point("supervisor.told", self.order["path"])
         with FolderHandle.open(self.order["path"]) as folder:
             if folder.identity().inode != self.order["inode"]:
                 raise NotMine("another folder has taken this name")
             with folder.sub(OWN) as records:
                 lock = self._take_lock(records)
                 try:
+                    crash_point("supervisor.locked", folder.path)
                     self._compare_token(records)
                     return self._attempt(folder, records)
                 finally:
                     lock.release()
+                    crash_point("supervisor.lock_freed", folder.path)
 
     def _take_lock(self, records: FolderHandle) -> Lock:
         until = time.monotonic() + _LOCK_PATIENCE
@@ -73,19 +77,26 @@ class JobRun:
         log = open_log(folder)
         try:
             write_header(log, started, self.order["notes"])
+            crash_point("supervisor.log_opened", folder.path)
             records.reserve(_RESERVED, _RESERVED_BYTES)
+            crash_point("supervisor.reserved", folder.path)
             self._write_start(folder, records, started)
+            crash_point("supervisor.start_recorded", folder.path)
             # From here on the attempt counts: whatever happens ends in an exit record.
             script, problem = self._launch(folder, log)
+            crash_point("supervisor.script_started", folder.path)
             watch = None if script is None else self._follow(script, records, started)
+            crash_point("supervisor.script_ended", folder.path)
             record = self._exit_record(script, watch, started, problem)
             parts = [record["reason"], None if watch is None else watch.remark]
             remark = "; ".join(part for part in parts if part) or None
             with contextlib.suppress(OSError):
                 write_footer(log, time.time(), _how(record), remark)
+            crash_point("supervisor.footer_written", folder.path)
         finally:
             os.close(log)
         self._write_exit(records, record)
+        crash_point("supervisor.exit_recorded", folder.path)
         return record
 
     def _write_start(self, folder: FolderHandle, records: FolderHandle, started: float) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.crashpoints import crash_point
 from qm.jobenv import job_variables
 from qm.jobinfo.keys import not_obeyed
 from qm.model import Job, Reason
@@ -85,6 +86,7 @@ class LocalSystem:
     def run(self, action: act.Start) -> None:
         """Hand over a claimed job: to an idle supervisor, or to the next that is ready."""
         order = self._order(action.job, action.command, action.note)
+        crash_point("start.chosen", action.job.name)
         with self._lock:
             supervisor = self._idle.pop() if self._idle else None
             if supervisor is not None:
@@ -299,6 +301,7 @@ class Supervisor:
     def send(self, order: Order) -> None:
         """Tell it its job; one that cannot be reached any more is told as gone by its thread."""
         self.tell({"run": {**order.message, "supervisor_started": self._born}})
+        crash_point("start.sent", order.job.name)
 
     def tell(self, message: dict[str, Any]) -> None:
         """Write one line to it."""

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # New modules are added here, on the lowest line that their imports allow.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm"}),
-    frozenset({"qm.errors", "qm.hours", "qm.identity", "qm.names", "qm.quantities", "qm.times"}),
+    frozenset({"qm.errors", "qm.hours", "qm.identity", "qm.names", "qm.quantities", "qm.times"})
+    | {"qm.crashpoints"},
     frozenset({"qm.model", "qm.samples"}),
     frozenset({"qm.records"}),
     frozenset({"qm.osops"}),
