@@ -10,6 +10,8 @@ from qm.jobfiles import OWN
 from qm.osops import FolderHandle
 
 _LIMIT = 1 << 20
+_OUTPUT = "utf-8:surrogateescape"
+"""As Python's UTF-8 mode has it (PEP 540): names that are no UTF-8 are printed as they are."""
 
 
 def script_environment(folder: FolderHandle, order: dict[str, Any]) -> dict[str, str]:
@@ -30,6 +32,8 @@ def script_environment(folder: FolderHandle, order: dict[str, Any]) -> dict[str,
                 env[name] = submitted_from
     # Last on the path: `python` is there even where only `python3` is installed.
     env["PATH"] = os.pathsep.join([env.get("PATH") or os.defpath, order["shims"]])
+    # Where output is no terminal, Python on Windows writes the code page of old programs.
+    env.setdefault("PYTHONIOENCODING", _OUTPUT)
     env["PWD"] = os.path.join(folder.path, order["cwd"]) if order["cwd"] else folder.path
     return env
 

@@ -21,6 +21,9 @@ def _under_wine() -> bool:
     return hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
 
 
+UNDER_WINE = _under_wine()
+
+
 def posix_only(reason: str) -> pytest.MarkDecorator:
     """Windows has no such thing: the test fails there."""
     return pytest.mark.xfail(ON_WINDOWS, reason=f"Windows: {reason}", strict=True)
@@ -33,7 +36,7 @@ def windows_only(reason: str) -> pytest.MarkDecorator:
 
 def not_in_wine(reason: str) -> pytest.MarkDecorator:
     """Windows does it, Wine does not: the test fails there."""
-    return pytest.mark.xfail(_under_wine(), reason=f"Wine: {reason}", strict=True)
+    return pytest.mark.xfail(UNDER_WINE, reason=f"Wine: {reason}", strict=True)
 
 
 def python(*arguments: str) -> subprocess.Popen[bytes]:

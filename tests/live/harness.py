@@ -83,7 +83,10 @@ class Queue:
     def stop(self) -> None:
         """Ask the manager to end, and wait for it."""
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            if sys.platform == "win32":
+                self.run("stop")  # Windows has no polite signal.
+            else:
+                self.process.send_signal(signal.SIGTERM)
             self.process.wait(30)
         self.process = None
 
