@@ -27,8 +27,12 @@ from qm.records import (
     job_record,
     outcome_from_record,
 )
+from qm.usagefile import USAGE
 
-_ATTEMPT_RECORDS = ("start.json", "exit.json", "end.json", "kill", "suspend", "exit.reserved")
+_ATTEMPT_RECORDS = (
+    *("start.json", "exit.json", "end.json", "kill", "suspend", "exit.reserved"),
+    USAGE,
+)
 
 
 @dataclass(frozen=True, slots=True)

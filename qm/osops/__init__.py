@@ -10,6 +10,7 @@ import sys
 
 from qm.osops.tree import (
     TOKEN_VARIABLE,
+    TreeUse,
     carriers,
     descendants,
     end_carriers,
@@ -54,6 +55,7 @@ __all__ = [
     "NotAPlainFile",
     "Orders",
     "ScriptProcess",
+    "TreeUse",
     "boot_id",
     "carriers",
     "descendants",

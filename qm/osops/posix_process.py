@@ -16,7 +16,9 @@ from qm.osops.posix_files import FolderHandle
 from qm.osops.posix_host import signal_name, signal_number
 from qm.osops.posix_spawning import spawn_lowered
 from qm.osops.tree import (
+    TreeUse,
     carriers,
+    cpu_seconds_of,
     descendants,
     end_processes,
     is_halted,
@@ -40,6 +42,8 @@ _RESET = [
 _PR_SET_CHILD_SUBREAPER = 36
 _LOOK_ROUND_EVERY = 0.5
 """Seconds for which the processes that were found last are taken for the tree, when measuring."""
+_FRESH = 0.5
+"""Seconds for which the memory that was counted last is told: a limit has it counted often."""
 _STOP_PATIENCE = 1.0
 _STOP_ROUND = 0.002
 
@@ -75,6 +79,10 @@ class ScriptProcess:
         self._lowered: set[int] = set()
         self._measured: list[int] = []
         self._looked_round = float("-inf")
+        self._sampled = float("-inf")
+        self._memory = 0
+        self._spent = 0.0
+        self._spent_by: dict[int, float] = {}
 
     @classmethod
     def start(
@@ -166,7 +174,37 @@ class ScriptProcess:
         if sys.platform == "linux" and limit is not None and memory > limit:
             memory = sum(map(posix_procfs.proportional, self._measured))
         self.peak_memory = max(self.peak_memory, memory)
+        self._memory, self._sampled = memory, now
         return memory
+
+    def usage(self, limit: int | None = None) -> TreeUse:
+        """What the whole tree uses now; nothing but its processor time once the script has ended.
+
+        Its memory is counted as :meth:`sample` does. Linux tells what processes
+        used that have ended; elsewhere what they used since the last look is lost.
+        """
+        if self.ended:
+            return TreeUse(0, self._spent_by_now([]), 0)
+        if time.monotonic() >= self._sampled + _FRESH:
+            self.sample(limit)
+        if sys.platform == "linux":
+            statuses = [posix_procfs.status_of(pid) for pid in self._measured]
+            known = [status for status in statuses if status is not None]
+            spent = self._spent_by_now([status.cpu_seconds for status in known])
+            return TreeUse(sum(one.state != "Z" for one in known), spent, self._memory)
+        times = cpu_seconds_of(self._measured)
+        before, self._spent_by = self._spent_by, times
+        more = [max(0.0, time - before.get(pid, 0.0)) for pid, time in times.items()]
+        return TreeUse(len(times), self._spent_by_now(more), self._memory)
+
+    def _spent_by_now(self, seconds: Iterable[float]) -> float:
+        """With these of the processes that live: on Linux all, elsewhere since the last look."""
+        if sys.platform == "linux":
+            # One that ended while we read is missing until its parent has collected it.
+            self._spent = max(self._spent, self.cpu_seconds + sum(seconds))
+        else:
+            self._spent += sum(seconds)
+        return self._spent
 
     def survivors(self) -> list[int]:
         """Processes of the job that are left, as far as cheap looks tell."""

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
+from typing import NamedTuple
 
 if sys.platform == "linux":
     from qm.osops import posix_procfs
@@ -16,6 +17,16 @@ _ROUND = 0.05
 _CLEAN_LOOKS = 4
 _STARTING = 0.08
 """Seconds between two looks that find none: together more than a start takes, load included."""
+
+
+class TreeUse(NamedTuple):
+    """What the processes of a job use together, as its supervisor sees it."""
+
+    processes: int
+    cpu_seconds: float
+    """Of all that the job has started so far, those that have ended included; it never falls."""
+    memory: int
+    """Resident bytes."""
 
 
 def carriers(token: str) -> list[int]:
@@ -116,6 +127,20 @@ def memory_of(pids: Iterable[int]) -> int:
         else:
             total += memory.rss
     return total
+
+
+def cpu_seconds_of(pids: Iterable[int]) -> dict[int, float]:
+    """Processor seconds of each of these processes itself, without its children."""
+    import psutil
+
+    found = {}
+    for pid in pids:
+        try:
+            times = psutil.Process(pid).cpu_times()
+        except psutil.Error:
+            continue
+        found[pid] = float(times.user + times.system)
+    return found
 
 
 def is_halted(pid: int) -> bool:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import wintypes
 
-from qm.osops.tree import carriers, end_processes, memory_of
+from qm.osops.tree import TreeUse, carriers, end_processes, memory_of
 from qm.osops.windows_files import FolderHandle
 from qm.osops.windows_handles import native
 from qm.osops.windows_jobobject import JobObject
@@ -165,6 +165,13 @@ class ScriptProcess:
         memory = memory_of(self._job.pids())
         self.peak_memory = max(self.peak_memory, memory)
         return memory
+
+    def usage(self, limit: int | None = None) -> TreeUse:
+        """What the tree uses now; once the script has ended nothing but its processor time."""
+        self.cpu_seconds = max(self.cpu_seconds, self._job.cpu_seconds())
+        if self.ended:
+            return TreeUse(0, self.cpu_seconds, 0)
+        return TreeUse(1 + len(self.survivors()), self.cpu_seconds, self.sample(limit))
 
     def survivors(self) -> list[int]:
         """Processes of the job that are left beside the script."""

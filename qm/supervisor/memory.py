@@ -1,16 +1,13 @@
-"""The memory of a job: looked at now and then, and often where it has a limit."""
+"""The memory of a job that has a limit: looked at often."""
 
 from __future__ import annotations
 
 import time
 from typing import Protocol
 
-_SOON = 1.0
-"""Seconds after the start of the first look: most jobs are over by then, and cost none."""
-_EVERY = 5.0
-_EVERY_LIMITED = 0.2
+_EVERY = 0.2
 _SHARE = 0.1
-"""The part of the supervisor's time that looks at a limit may take at most …"""
+"""The part of the supervisor's time that looks may take at most …"""
 _LONGEST_PAUSE = 1.0
 """… unless they come less often than this."""
 
@@ -23,12 +20,12 @@ class Measured(Protocol):
 
 
 class MemoryWatch:
-    """Knows when to look at the memory of a job next, and whether it is too much."""
+    """Knows when to look at the memory of a job next, and whether it is more than ``limit``."""
 
-    def __init__(self, script: Measured, limit: int | None, now: float) -> None:
+    def __init__(self, script: Measured, limit: int, now: float) -> None:
         self._script = script
         self._limit = limit
-        self.next_look = now + (_SOON if limit is None else _EVERY_LIMITED)
+        self.next_look = now + _EVERY
         """On the monotonic clock."""
 
     def look(self, now: float) -> tuple[str, str] | None:
@@ -40,8 +37,8 @@ class MemoryWatch:
         after = time.monotonic()
         # Shared pages of large processes take long to count.
         pause = min((after - began) / _SHARE, _LONGEST_PAUSE)
-        self.next_look = after + max(pause, _EVERY if self._limit is None else _EVERY_LIMITED)
-        if self._limit is None or used <= self._limit:
+        self.next_look = after + max(pause, _EVERY)
+        if used <= self._limit:
             return None
         from qm.quantities import format_size
 

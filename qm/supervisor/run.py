@@ -15,6 +15,7 @@ from qm.supervisor.environment import script_environment
 from qm.supervisor.limits import Order, limits_of
 from qm.supervisor.log import open_log, write_footer, write_header
 from qm.supervisor.marks import Marks
+from qm.supervisor.usage import UsageRecorder
 from qm.supervisor.watch import Report, Watch
 from qm.times import utc_text
 
@@ -165,7 +166,8 @@ class JobRun:
 
     def _follow(self, script: ScriptProcess, records: FolderHandle, started: float) -> Watch:
         marks = Marks(records, self.order["attempt"], self.order["token"])
-        watch = Watch(script, self.limits, marks, self.orders, self.report)
+        recorder = UsageRecorder(script, records, self.limits.memory)
+        watch = Watch(script, self.limits, marks, self.orders, self.report, recorder)
         watch.follow(started)
         return watch
 

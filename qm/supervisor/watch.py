@@ -12,6 +12,7 @@ from qm.supervisor.clock import RunClock
 from qm.supervisor.limits import Limits
 from qm.supervisor.marks import Marks
 from qm.supervisor.memory import MemoryWatch
+from qm.supervisor.usage import UsageRecorder
 from qm.times import utc_text
 
 Report = Callable[[dict[str, Any]], None]
@@ -35,6 +36,7 @@ class Watch:
         marks: Marks,
         orders: Orders,
         report: Report,
+        recorder: UsageRecorder,
     ) -> None:
         self.ending: tuple[str, str] | None = None
         """The word and the text of the reason."""
@@ -48,7 +50,8 @@ class Watch:
         self._kill_at: float | None = None
         now = time.monotonic()
         self._clock = RunClock(now)
-        self._memory = MemoryWatch(script, memory, now)
+        self._memory = None if memory is None else MemoryWatch(script, memory, now)
+        self._recorder = recorder
         self._next_look = now + _LOOK_EVERY
 
     @property
@@ -66,7 +69,9 @@ class Watch:
         except Exception as error:
             self.remark = f"QM failed beside it: {error!r}"
             self._finish_off()
-        self._clock.go_on(time.monotonic())
+        now = time.monotonic()
+        self._clock.go_on(now)
+        self._recorder.finish(now)
         self._marks.forget_suspend()
 
     def _follow(self, started: float) -> None:
@@ -92,7 +97,9 @@ class Watch:
         return self._script.poll() and not (self.ending and self._script.survivors())
 
     def _next_duty(self) -> float:
-        times = [self._next_look, self._memory.next_look, self._kill_at]
+        times = [self._next_look, self._recorder.next_look, self._kill_at]
+        if self._memory is not None:
+            times.append(self._memory.next_look)
         if self.ending is None:
             times += [self._time_of_warning(), self._time_of_end()]
         return min(moment for moment in times if moment is not None)
@@ -117,9 +124,10 @@ class Watch:
             self._end(("TimeLimit", text), self._grace)
 
     def _measure(self, now: float) -> None:
-        reason = self._memory.look(now)
+        reason = None if self._memory is None else self._memory.look(now)
         if reason is not None:
             self._end(reason, min(self._grace, _MEMORY_GRACE))
+        self._recorder.look(now)
 
     def _look_for_marks(self, now: float) -> None:
         if now < self._next_look:

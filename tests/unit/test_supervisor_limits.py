@@ -101,12 +101,6 @@ def test_memory_is_not_looked_at_before_its_time() -> None:
     assert 100.0 < watch.next_look <= 100.25
 
 
-def test_memory_without_a_limit_is_looked_at_seldom() -> None:
-    watch = MemoryWatch(Script(1 << 40), None, 100.0)
-    assert watch.next_look == 101.0
-    assert watch.look(101.0) is None
-
-
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[FolderHandle]:
     (tmp_path / "lock").touch()
