@@ -11,6 +11,7 @@ from typing import Any
 from qm.config import Config
 from qm.control.client import ask, who_asks
 from qm.folders.layout import Layout
+from qm.names import shown
 from qm.times import utc_text
 from qm.view import View, load
 from web.access import Access
@@ -116,7 +117,8 @@ class Site:
 
     def render(self, name: str, /, *, title: str, **values: Any) -> str:
         """The page of ``views/<name>.tpl`` in its frame."""
-        return self.templates.render(name, title=title, **values)
+        folder = shown(self.layout.root)
+        return self.templates.render(name, title=title, queue_folder=folder, **values)
 
 
 def make_site(config: Config) -> Site:

@@ -66,12 +66,14 @@ class Templates:
         title: str,
         scripts: Iterable[str] = (),
         refresh: float | None = None,
+        queue_folder: str = "",
         **values: Any,
     ) -> str:
         """The page ``views/<name>.tpl`` within ``views/base.tpl``.
 
         ``scripts`` are names in ``static/``; ``refresh`` is after how many
-        seconds a browser without scripts shall load the page again.
+        seconds a browser without scripts shall load the page again. ``queue_folder``
+        is what to start QM on again, should it end while somebody looks.
         """
         body = self.part(name, **values)
         frame = {
@@ -82,6 +84,7 @@ class Templates:
             "navigation": NAVIGATION,
             "here": bottle.request.path if bottle.request.environ else "",
             "theme": _theme(),
+            "queue_folder": queue_folder,
         }
         return self.part(_BASE, **frame)
 

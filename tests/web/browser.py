@@ -91,3 +91,32 @@ def a_tab(
         assert tab.complaints == []
     finally:
         context.close()
+
+
+@contextmanager
+def a_person(browser: Browser, login_link: str, **options: Any) -> Iterator[Page]:
+    """A tab of its own profile that was opened by such a link; it may complain.
+
+    ``window.same`` is true in it until the page is loaded again.
+    """
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+    context.set_default_timeout(60_000)
+    try:
+        page = context.new_page()
+        page.goto(login_link)
+        page.evaluate("window.same = true")
+        yield page
+    finally:
+        context.close()
+
+
+def drop_from_desktop(page: Page, files: Path, onto: str = "#drop") -> None:
+    """Drag a file or folder of this machine onto an element, as from the desktop."""
+    box = page.locator(onto).bounding_box()
+    assert box is not None
+    data = {"items": [], "files": [str(files)], "dragOperationsMask": 1}
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "data": data, **at})
+    devtools.detach()

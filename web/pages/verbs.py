@@ -106,6 +106,7 @@ RERUN = Verb(
     " records and log of this run are kept.",
     "Queued again:",
     "r",
+    "Run {} again?",
 )
 REMOVE = Verb(
     "rm",

@@ -101,6 +101,8 @@
   let busy = false;
   let again = false;
   let state = '';
+  // What the events said last: they may have come back before anything was missed.
+  let told = '';
   let seen = Date.now();
   let latest = null;
   let held = new Set();
@@ -138,7 +140,7 @@
         become('signed-out');
       } else if (answer.ok || answer.status === 304) {
         seen = Date.now();
-        if (state === 'offline' || state === 'signed-out') become('polling');
+        if (state === 'offline' || state === 'signed-out') become(told === 'live' ? 'live' : 'polling');
       } else if (answer.status !== 503) {
         become('offline');
       }
@@ -204,10 +206,12 @@
     }[state] || '';
     age.textContent = text;
     age.hidden = !text;
+    $('#cut').hidden = state !== 'offline';
   };
   if (live) {
     document.addEventListener('qm:changed', soon);
     document.addEventListener('qm:live', ({ detail }) => {
+      told = detail.state;
       if (detail.state !== 'live' || state !== 'live') become(detail.state);
       soon();
     });

@@ -43,6 +43,12 @@
 </div>
 </header>
 <main id="main" tabindex="-1">
+<div class="down" id="cut" role="alert" hidden>
+<p><strong>QM does not answer.</strong> Below is how it was when it last did. Jobs that run go on; this page goes on by itself as soon as QM answers.</p>
+% if queue_folder:
+<p>If QM has ended, start it on its machine: <code id="cut-start">qm --folder &quot;{{queue_folder}}&quot; serve</code> <button type="button" class="quiet" data-copy="cut-start" hidden>Copy</button></p>
+% end
+</div>
 {{!body}}
 </main>
 <div class="toast" id="toast" hidden><p id="status" role="status"></p><button type="button" class="quiet" id="undo" hidden>Undo</button><button type="button" class="quiet" id="hush" aria-label="Close the message">×</button></div>
