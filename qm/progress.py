@@ -1,4 +1,4 @@
-"""How far a job is, read from what it prints. Pure.
+"""How far a job is, read from what it prints, and how long it still runs. Pure.
 
 Understood are ``13 / 100``, ``13 of 100``, ``step 3/10``, ``45 %`` and the bars of
 tqdm and its like, which write over their own line with carriage returns.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 READ = 16 * 1024
@@ -15,6 +17,10 @@ READ = 16 * 1024
 
 _EARLY = 0.05
 _SOON = 60.0
+_FEW = 3
+"""Runs: of fewer the shortest and the longest are told, of more the middle half."""
+_USUAL = 0.25
+"""The part of the earlier runs that must have taken longer than this one has by now."""
 
 # Bounded repetitions only: whatever a job prints, each place is tried in constant time.
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15})"
@@ -42,6 +48,27 @@ class Progress:
 
     fraction: float
     text: str
+
+    @property
+    def step(self) -> float:
+        """How much more it may be by now, without having said so."""
+        _, is_counter, total = self.text.partition(" / ")
+        if is_counter:
+            return 1 / int(total)
+        _, _, digits = self.text.removesuffix(" %").partition(".")
+        return 0.01 / 10 ** len(digits)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How long a job still runs, likely: from ``low`` to ``high`` seconds."""
+
+    low: float
+    high: float
+    by_progress: bool
+    """Its own progress tells."""
+    runs: int
+    """As many earlier runs tell; 0 where none does."""
 
 
 def read_progress(tail: bytes | str) -> Progress | None:
@@ -72,6 +99,44 @@ def time_left(fraction: float, elapsed: float) -> float | None:
         return None
     left = elapsed * (1 - fraction) / fraction if fraction < 1 else 0.0
     return left if math.isfinite(left) else None
+
+
+def estimate(
+    elapsed: float, progress: Progress | None, earlier: Sequence[float] = ()
+) -> Estimate | None:
+    """How long a job still runs that has run for ``elapsed`` seconds; None where that is a guess.
+
+    ``earlier`` is how long other runs of it took, in seconds. As it gets on,
+    its own progress counts for more and they for less: where the two disagree
+    the range holds both at first.
+    """
+    own = None if progress is None else _by_progress(elapsed, progress)
+    others = _by_runs(elapsed, earlier)
+    if own is None or others is None or progress is None:
+        return own or others
+    weight = 1 - progress.fraction
+    low = own.low + weight * min(0.0, others.low - own.low)
+    high = own.high + weight * max(0.0, others.high - own.high)
+    return Estimate(low, high, True, others.runs)
+
+
+def _by_progress(elapsed: float, progress: Progress) -> Estimate | None:
+    """It may be anywhere between what it has said and what it will say next."""
+    high = time_left(progress.fraction, elapsed)
+    low = time_left(min(1.0, progress.fraction + progress.step), elapsed)
+    return None if high is None or low is None else Estimate(low, high, True, 0)
+
+
+def _by_runs(elapsed: float, earlier: Sequence[float]) -> Estimate | None:
+    """What was left, after that time, of the runs that took longer."""
+    took = [seconds for seconds in earlier if math.isfinite(seconds) and seconds >= 0]
+    left = sorted(seconds - elapsed for seconds in took if seconds > elapsed)
+    if not left or len(left) < _USUAL * len(took):
+        return None
+    if len(left) < _FEW:
+        return Estimate(left[0], left[-1], False, len(took))
+    low, _, high = statistics.quantiles(left, n=4, method="inclusive")
+    return Estimate(low, high, False, len(took))
 
 
 def _of_lines(lines: list[str]) -> Progress | None:

@@ -35,6 +35,7 @@ FEATURES = (
     "web.api.openapi",
     "web.api.events",
     "web.api.logs",
+    "web.api.usage",
     "web.api.files",
     "web.api.figures",
     "web.api.uploads",

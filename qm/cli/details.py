@@ -38,6 +38,7 @@ def detail_pairs(found: Mapping[str, Any], entry: Entry) -> dict[str, str | Sequ
         "signal": entry.signal,
         "cpu time": None if entry.cpu_seconds is None else format_duration(entry.cpu_seconds),
         "peak memory": None if not entry.peak_memory else format_size(entry.peak_memory),
+        "in use": _use_text(found.get("usage")),
         "attempt": str(entry.attempt) if entry.attempt else None,
         "earlier": [_attempt_text(attempt) for attempt in found["attempts"]] or None,
         "tries left": _tries_left(found),
@@ -53,6 +54,17 @@ def detail_pairs(found: Mapping[str, Any], entry: Entry) -> dict[str, str | Sequ
         "damaged": ", ".join(found.get("damaged", ())) or None,
     }
     return {name: value for name, value in pairs.items() if value is not None}
+
+
+def _use_text(usage: Mapping[str, Any] | None) -> Sequence[str] | None:
+    """What its processes used over time; None where nobody wrote that down."""
+    if usage is None:
+        return None
+    memory = format_size(usage["mean_memory"]), format_size(usage["peak_memory"])
+    return [
+        f"{usage['mean_cores']:.2f} processors on average, {usage['peak_cores']:.2f} at most",
+        f"{memory[0]} of memory on average, {memory[1]} at most",
+    ]
 
 
 def _attempt_text(attempt: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from qm.model import JobOptions
 from qm.view.earlier import earlier
 from qm.view.entries import Entry
 from qm.view.load import locate
+from qm.view.usage import totals_json, usage_of
 
 OPTIONS = tuple(field.name for field in fields(JobOptions))
 """The keys of the info file, as ``options`` has them."""
@@ -25,6 +26,8 @@ def details(layout: Layout, entry: Entry) -> dict[str, Any]:
     found: dict[str, Any] = {**entry.as_json(), "folder": path}
     found["log"] = _log(path)
     found["attempts"] = earlier(path)
+    # Of one that waits to be tried again there is only what another attempt used.
+    found["usage"] = totals_json(usage_of(path)) if entry.started else None
     if records is None or records.job is None:
         return found
     job = records.job

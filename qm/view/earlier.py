@@ -34,6 +34,8 @@ def _attempt(folder: str, number: int) -> dict[str, Any]:
         "signal": None if outcome is None else outcome.signal,
         "started": None if outcome is None else outcome.started,
         "ended": None if outcome is None else outcome.ended,
+        "cpu_seconds": None if outcome is None else outcome.cpu_seconds,
+        "peak_memory": None if outcome is None else outcome.peak_memory,
     }
 
 

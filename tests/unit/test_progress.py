@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qm.progress import READ, Progress, read_progress, time_left
+from qm.progress import READ, Estimate, Progress, estimate, read_progress, time_left
 
 
 @pytest.mark.parametrize(
@@ -149,3 +149,80 @@ def test_the_time_left_follows_from_the_rate_so_far(
 def test_the_time_left_is_never_negative(fraction: float, elapsed: float) -> None:
     left = time_left(fraction, elapsed)
     assert left is None or 0 <= left < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [("1 / 4", 0.25), ("45 / 1000", 0.001), ("45 %", 0.01), ("99.5 %", 0.001), ("1.25 %", 0.0001)],
+)
+def test_what_a_job_may_have_done_since_its_last_word(text: str, step: float) -> None:
+    assert Progress(0.5, text).step == pytest.approx(step)
+
+
+@pytest.mark.parametrize("log", ["3 / 9", "12,000 / 40,000", "7%", "0.05 %", "Epoch 1/3"])
+def test_each_progress_that_is_read_has_a_step(log: str) -> None:
+    found = read_progress(log)
+    assert found is not None and 0 < found.step <= 1
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "progress", "earlier", "expected"),
+    [
+        # Two of four epochs: the third may be all but done.
+        (60, Progress(0.5, "2 / 4"), (), Estimate(20, 60, True, 0)),
+        (60, Progress(1.0, "4 / 4"), (), Estimate(0, 0, True, 0)),
+        (10, Progress(0.01, "1 %"), (), None),
+        (10, Progress(0.0, "0 / 4"), (), None),
+        (10, None, (), None),
+        # One run is a point, two are a range, of more the middle half counts.
+        (10, None, (70,), Estimate(60, 60, False, 1)),
+        (10, None, (70, 50), Estimate(40, 60, False, 2)),
+        (0, None, (10, 20, 30, 40, 1000), Estimate(20, 40, False, 5)),
+        # Of those that took longer than it has by now.
+        (25, None, (10, 20, 30, 40, 1000), Estimate(10, 495, False, 5)),
+        (50, None, (10, 20, 30, 40, 1000), None),
+        (70, None, (70, 50), None),
+        (10, None, (float("nan"), float("inf"), -5.0), None),
+    ],
+)
+def test_how_long_a_job_still_runs_is_told_where_it_can_be_known(
+    elapsed: float,
+    progress: Progress | None,
+    earlier: tuple[float, ...],
+    expected: Estimate | None,
+) -> None:
+    assert estimate(elapsed, progress, earlier) == expected
+
+
+def test_progress_and_earlier_runs_that_disagree_are_both_within_the_range() -> None:
+    early = estimate(100, Progress(0.1, "10 / 100"), (200, 200, 200))
+    assert early is not None and early.runs == 3 and early.by_progress
+    assert early.low == pytest.approx(100, rel=0.8) and early.high == pytest.approx(900)
+    late = estimate(900, Progress(0.9, "90 / 100"), (2000, 2000, 2000))
+    assert late is not None
+    assert late.low == pytest.approx(900 * 0.09 / 0.91) and late.high == pytest.approx(200)
+
+
+DURATIONS = st.floats(0.1, 1e7)
+
+
+@given(
+    DURATIONS,
+    st.none() | st.integers(0, 100).map(lambda n: Progress(n / 100, f"{n} / 100")),
+    st.lists(st.floats(allow_nan=True) | DURATIONS, max_size=12),
+)
+def test_an_estimate_is_a_range_of_times_to_come(
+    elapsed: float, progress: Progress | None, earlier: list[float]
+) -> None:
+    found = estimate(elapsed, progress, earlier)
+    if found is not None:
+        assert 0 <= found.low <= found.high < float("inf")
+        assert found.by_progress or found.runs
+
+
+@given(DURATIONS, st.lists(DURATIONS, min_size=1, max_size=12))
+def test_a_job_that_is_done_has_nothing_left_whatever_others_took(
+    elapsed: float, earlier: list[float]
+) -> None:
+    found = estimate(elapsed, Progress(1.0, "7 / 7"), earlier)
+    assert found is not None and (found.low, found.high) == (0, 0)

@@ -70,8 +70,8 @@ def job_object(site: Site, reader: JobReader, job_id: int) -> dict[str, Any]:
 
 
 def etag_of(found: dict[str, Any]) -> str:
-    """What tells two states of a job apart; how far it is does not count."""
-    still = {name: value for name, value in found.items() if name != "progress"}
+    """What tells two states of a job apart; how far it is, and what it uses, does not count."""
+    still = {name: value for name, value in found.items() if name not in ("progress", "usage")}
     text = json.dumps(still, sort_keys=True)
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
 
