@@ -12,6 +12,7 @@ from qm.identity import Identity
 from qm.jobfiles import LOG, OWN, set_aside
 from qm.model import Job, Outcome, Reason
 from qm.osops import FolderHandle
+from qm.osops.shortage import is_passing
 from qm.records import (
     DAMAGE,
     LIMIT,
@@ -81,7 +82,8 @@ class Records:
 
 
 def read_records(path: str, name: str, expected: Job | None = None) -> Records:
-    """Read the records of the folder at ``path``; OSError where that is no folder.
+    """Read the records of the folder at ``path``; OSError where that is no folder, or where
+    too many files are open just now: what was not read is not absent.
 
     Exit, start and end records of other attempts than the job's current one
     do not count. ``expected`` is the job that was claimed here, for the case
@@ -96,7 +98,9 @@ def records_of(folder: FolderHandle, name: str, expected: Job | None = None) -> 
     identity = folder.identity()
     try:
         own = folder.sub(OWN)
-    except OSError:
+    except OSError as error:
+        if is_passing(error):
+            raise
         return Records(identity)
     with own:
         return _read(own, identity, name, expected)
@@ -109,7 +113,9 @@ def _read(own: FolderHandle, identity: Identity, name: str, expected: Job | None
         try:
             data = own.read(file, LIMIT)
             return None if data is None else decode(data)
-        except (OSError, RecordError):
+        except (OSError, RecordError) as error:
+            if isinstance(error, OSError) and is_passing(error):
+                raise
             damaged.append(file)
             return None
 
@@ -192,7 +198,9 @@ def read_hold(own: FolderHandle) -> Reason | None:
     """The hold mark: its text is the reason; anybody may make one, empty as well."""
     try:
         data = own.read("hold", 4096)
-    except OSError:
+    except OSError as error:
+        if is_passing(error):
+            raise
         return Reason("Held", "the hold mark cannot be read")
     if data is None:
         return None

@@ -16,6 +16,7 @@ from typing import Any
 
 from qm.crashpoints import crash_point
 from qm.osops import FolderHandle
+from qm.osops.shortage import is_passing
 from qm.records import DAMAGE, LIMIT, Record, RecordError, decode, encode
 
 _SUFFIX = ".json"
@@ -73,7 +74,7 @@ def take_answer(folder: str, request_id: str) -> Record | None:
 def open_requests(folder: str, known: set[str], now: float) -> list[Request]:
     """Requests that are there and not in ``known``; expired and damaged ones are removed.
 
-    ``now`` is in seconds since the epoch.
+    ``now`` is in seconds since the epoch. OSError where they cannot be read just now.
     """
     found = []
     with FolderHandle.open(folder) as requests:
@@ -89,8 +90,9 @@ def open_requests(folder: str, known: set[str], now: float) -> list[Request]:
                 if request.expires >= now:
                     found.append(request)
                     continue
-            except (OSError, RecordError):
-                pass
+            except (OSError, RecordError) as error:
+                if isinstance(error, OSError) and is_passing(error):
+                    raise
             # Of no use. What cannot be removed, a folder or somebody else's, hinders nobody.
             with contextlib.suppress(OSError):
                 requests.remove(name)

@@ -311,7 +311,7 @@ def on_not_accepted(state: CoreState, event: ev.NotAccepted, now: Now) -> list[a
     if event.gone:
         return leave(state, arrival, now) + _look_for_another(state, arrival, now)
     refusals = end_refused(state, event.id, f"job {event.id} is not accepted yet: {event.reason}")
-    after = _FULL_RETRY if event.reason.word == "DiskFull" else _STUCK_RETRY
+    after = _STUCK_RETRY if event.reason.word == "Stuck" else _FULL_RETRY
     return refusals + wait(state, arrival, event.reason, after, now)
 
 

@@ -90,7 +90,8 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Unclaimable:
-    """It could not be moved; it is in QM_qJobs still. ``full``: no space to write."""
+    """It could not be moved; it is in QM_qJobs still. ``full``: nothing else could be
+    either, for the machine lacks something."""
 
     id: int
     reason: Reason
@@ -199,12 +200,12 @@ class NotStarted:
 
 @dataclass(frozen=True, slots=True)
 class LaunchFailed:
-    """Nothing was started, and why. ``full``: no space to write."""
+    """Nothing was started, and why. ``fault``: what the machine lacks, where that is why."""
 
     id: int
     token: str
     why: str
-    full: bool = False
+    fault: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

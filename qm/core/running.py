@@ -52,8 +52,8 @@ def on_launch_failed(state: CoreState, event: ev.LaunchFailed, now: Now) -> list
     run = state.runs.get(event.id)
     if run is None or run.job.token != event.token:
         return []
-    if event.full:
-        blocked = block(state, Reason("DiskFull", event.why), now)
+    if event.fault is not None:
+        blocked = block(state, event.fault, now)
         return blocked + requeue(state, run.job, run.place, None)
     launches = run.job.launches + 1
     hold = Reason("LaunchFailed", event.why) if launches >= _LAUNCHES else None

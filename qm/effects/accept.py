@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
 from dataclasses import replace
@@ -11,6 +10,7 @@ from dataclasses import replace
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.crashpoints import crash_point
+from qm.faults import fault_of
 from qm.folders.layout import Layout
 from qm.jobdir import read_hold, records_of, set_aside_old, write_hold, write_job
 from qm.model import Job, Place, Reason
@@ -34,7 +34,7 @@ def accept(layout: Layout, action: act.Accept, boot: str) -> ev.Accepted | ev.No
             return _accept(path, layout.intents, action, boot)
         except OSError as error:
             why = error
-    return ev.NotAccepted(job.id, False, cannot_write(why, path))
+    return ev.NotAccepted(job.id, False, cannot_write(why, layout.root, path))
 
 
 def _accept(path: str, intents: str, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAccepted:
@@ -87,10 +87,11 @@ def make_writable(path: str) -> bool:
     return True
 
 
-def cannot_write(error: OSError, path: str = "") -> Reason:
+def cannot_write(error: OSError, root: str, path: str = "") -> Reason:
     """Why the drop at ``path`` is not accepted yet, with its owner's name where that may help."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Reason("DiskFull", "no space left to write its record")
+    fault = fault_of(error, root)
+    if fault is not None:
+        return fault
     text = f"QM may not write into the folder: {error.strerror}"
     try:
         owner = owner_name(os.lstat(path))

@@ -12,6 +12,7 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.crashpoints import crash_point
 from qm.errors import InfoError
+from qm.faults import disk_fault, fault_of
 from qm.folders.inspect import Inspector, command_of
 from qm.folders.layout import Layout
 from qm.inspection import Usable
@@ -31,8 +32,6 @@ from qm.osops.scanning import Scan, scan_open
 from qm.records import Claim
 
 ClaimEnd = ev.Claimed | ev.Changed | ev.Unclaimable | ev.Held | ev.Vanished
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class Claimer:
@@ -60,6 +59,9 @@ class Claimer:
 
     def claim(self, actions: Iterable[act.Claim]) -> list[ClaimEnd]:
         """Claim all of these; their renames are synced once for all."""
+        fault = disk_fault(self._layout.root)
+        if fault is not None:
+            return [ev.Unclaimable(action.job.id, fault, full=True) for action in actions]
         ends = [self._claim_one(action) for action in actions]
         if self._sync and any(isinstance(end, ev.Claimed) for end in ends):
             try:
@@ -79,7 +81,7 @@ class Claimer:
             back = self._back(self._layout.path(Place.RUNNING, job.name), job.name)
         except OSError:
             return ev.Vanished(job.id)
-        return ev.Changed(job.id, back) if back != job.name else _unclaimable(job, error)
+        return ev.Changed(job.id, back) if back != job.name else self._unclaimable(job, error)
 
     def _claim_one(self, action: act.Claim) -> ClaimEnd:
         job = action.job
@@ -101,7 +103,7 @@ class Claimer:
         except FileNotFoundError:
             return ev.Vanished(job.id)
         except OSError as error:
-            return ev.Unclaimable(job.id, _cannot_move(error))
+            return self._unclaimable(job, error)
 
     def _unchanged(self, folder: FolderHandle, scan: Scan, action: act.Claim) -> bool:
         """Whether it is what was accepted, and nobody is at work in it."""
@@ -138,7 +140,7 @@ class Claimer:
         except FileNotFoundError:
             return ev.Vanished(job.id)
         except OSError as error:
-            return _unclaimable(job, error)
+            return self._unclaimable(job, error)
         crash_point("claim.renamed", job.name)
         self._left(job.name)
         folder.path, own.path = target, os.path.join(target, OWN)
@@ -150,6 +152,8 @@ class Claimer:
                 return ev.Changed(job.id, self._back(target, job.name))
             crash_point("claim.looked_again", job.name)
             job = replace(job, name=name)
+            runs_in = os.path.join(target, job.options.cwd or "")
+            command, note = command_of(runs_in, job.options.script)
             write_job(own, job, Claim(self._boot, claimed=True), sync=self._sync)
             crash_point("claim.recorded", job.name)
         except OSError as error:
@@ -159,9 +163,7 @@ class Claimer:
                 return ev.Vanished(job.id)
             if back != job.name:
                 return ev.Changed(job.id, back)
-            return _unclaimable(job, error)
-        runs_in = os.path.join(target, job.options.cwd or "")
-        command, note = command_of(runs_in, job.options.script)
+            return self._unclaimable(job, error)
         return ev.Claimed(job, command, note)
 
     def _back(self, target: str, name: str) -> str:
@@ -170,14 +172,12 @@ class Claimer:
         self._layout.move(target, Place.WAITING, free)
         return free
 
-
-def _unclaimable(job: Job, error: OSError) -> ev.Unclaimable:
-    return ev.Unclaimable(job.id, _cannot_move(error), error.errno in _FULL)
+    def _unclaimable(self, job: Job, error: OSError) -> ev.Unclaimable:
+        fault = fault_of(error, self._layout.root)
+        return ev.Unclaimable(job.id, fault or _cannot_move(error), full=fault is not None)
 
 
 def _cannot_move(error: OSError) -> Reason:
-    if error.errno in _FULL:
-        return Reason("DiskFull", f"QM cannot write: {error.strerror}")
     if error.errno == errno.EXDEV:
         text = "QM_qJobs and QM_Jobs are not on one file system (two mounts of a container?)"
         return Reason("Stuck", text)

@@ -14,6 +14,7 @@ from qm.history import read_history
 from qm.index import Index, Row
 from qm.jobdir import Records, read_records
 from qm.model import Job, Place
+from qm.osops.shortage import is_passing
 from qm.rows import row_from_records
 
 _BATCH = 500
@@ -68,6 +69,8 @@ class Librarian:
     def _compare(self, place: Place) -> None:
         # The folder first: a job's row is committed before its folder appears.
         found = self._list(place)
+        if found is None:
+            return
         try:
             known = self._index.known(place)
         except sqlite3.Error:
@@ -111,10 +114,12 @@ class Librarian:
         if stamp is None or self._stamps.get(place) == stamp:
             return
         self._stamps[place] = stamp
-        for name in self._list(place):
+        for name in self._list(place) or {}:
             try:
                 records = read_records(self._layout.path(place, name), name)
-            except OSError:
+            except OSError as error:
+                if is_passing(error):
+                    self._stamps.pop(place, None)
                 continue
             if records.claim is not None and not records.claim.claimed:
                 self._tell_if_strayed(records, place)
@@ -125,7 +130,8 @@ class Librarian:
         self._stamps.pop(place, None)
         self._strayed(records.job, place)
 
-    def _list(self, place: Place) -> dict[str, int]:
+    def _list(self, place: Place) -> dict[str, int] | None:
+        """Names and inodes; None where they cannot be read: that says of no job that it is gone."""
         found: dict[str, int] = {}
         try:
             with os.scandir(self._layout.place(place)) as entries:
@@ -134,12 +140,15 @@ class Librarian:
                         found[entry.name] = entry.inode()
         except OSError:
             self._stamps.pop(place, None)
+            return None
         return found
 
     def _read(self, place: Place, name: str, ids: set[int]) -> Row | None:
         try:
             records = read_records(self._layout.path(place, name), name)
-        except OSError:
+        except OSError as error:
+            if is_passing(error):
+                self._stamps.pop(place, None)
             return None
         # A folder restored from a backup keeps its id, a copy of a job that is there does not.
         alone = records.job is not None and records.job.id not in ids

@@ -23,6 +23,7 @@ from qm.model import Place
 from qm.osops import FolderHandle, NotAPlainFile
 from qm.osops.owner import owner_name
 from qm.osops.scanning import FsClock, scan_open
+from qm.osops.shortage import is_passing
 
 _DEEPER = 20
 
@@ -88,6 +89,8 @@ class Inspector:
         except NotAPlainFile:
             return InfoError(file, None, "a link, a pipe or a folder", "a plain file"), ("", "")
         except OSError as error:
+            if is_passing(error):
+                raise
             return InfoError(file, None, f"cannot be read: {error.strerror}"), ("", "")
         if data is None:
             return None, missing(names, self.limits.names)
@@ -139,7 +142,8 @@ def _deeper(path: str, names: tuple[str, ...]) -> Iterator[str]:
 def command_of(path: str, command: str) -> tuple[str, str | None]:
     """The command line to run, with the interpreter that a file without x-bit needs.
 
-    Returns the command and a note for the log, or None.
+    Returns the command and a note for the log, or None. OSError where the script
+    cannot be read just now.
     """
     files = script_files(command)
     if not files or not command.startswith(files[0]):
@@ -149,5 +153,7 @@ def command_of(path: str, command: str) -> tuple[str, str | None]:
         with FolderHandle.open(path) as folder:
             head = folder.read(os.path.normpath(files[0]), 256) or b""
         return with_interpreter(command, head, os.access(script, os.X_OK))
-    except OSError:
+    except OSError as error:
+        if is_passing(error):
+            raise
         return command, None

@@ -6,6 +6,8 @@ import contextlib
 import sys
 
 _WANTED = 65536
+_OF_WINDOWS = 8192
+"""What the C runtime allows at most; see _setmaxstdio."""
 
 
 def raise_file_limit() -> None:
@@ -19,3 +21,12 @@ def raise_file_limit() -> None:
     if soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def file_limit() -> int:
+    """How many files this process may have open."""
+    if sys.platform == "win32":
+        return _OF_WINDOWS
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

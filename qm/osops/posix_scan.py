@@ -11,6 +11,7 @@ import time
 
 from qm.osops.posix_files import FolderHandle, open_for_writing
 from qm.osops.scan import READY_FILE, Scan, Tally
+from qm.osops.shortage import is_passing
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BUSY_IN_FINDER = frozenset({-753549904, 443750400, 443779200})
@@ -78,6 +79,8 @@ def _walk(top_fd: int, tally: Tally) -> None:
             except FileNotFoundError:
                 continue
             except OSError as error:
+                if is_passing(error):
+                    raise
                 tally.cannot_list(prefix + name, error.strerror or str(error))
                 continue
             stack.append((inner, f"{prefix}{name}/", []))
@@ -119,6 +122,8 @@ def _list(fd: int, prefix: str, tally: Tally) -> list[str]:
         if tally.entries == before and not top:
             tally.note_change(os.fstat(fd).st_ctime_ns)
     except OSError as error:
+        if is_passing(error):
+            raise
         tally.cannot_list(prefix, error.strerror or str(error))
     return folders
 

@@ -18,6 +18,7 @@ from ctypes import wintypes
 from typing import NamedTuple
 
 from qm.osops.scan import READY_FILE, Scan, Tally
+from qm.osops.shortage import is_passing
 from qm.osops.windows_files import FolderHandle, identity_of
 from qm.osops.windows_handles import (
     FILE_READ_ATTRIBUTES,
@@ -156,6 +157,8 @@ def _walk(top: str, tally: Tally) -> str | None:
         except FileNotFoundError:
             continue
         except OSError as error:
+            if is_passing(error):
+                raise
             tally.cannot_list(prefix, error.strerror or str(error))
     return absent
 

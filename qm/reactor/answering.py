@@ -202,8 +202,9 @@ class RequestReader(threading.Thread):
         stamp = os.stat(self._folder).st_mtime_ns
         if stamp == self._stamp:
             return
-        self._stamp = stamp
         found = open_requests(self._folder, self._known, time.time())
+        # Only now: what could not be read is looked for again.
+        self._stamp = stamp
         self._look_for_withdrawn()
         for request in found:
             self._known.add(request.id)

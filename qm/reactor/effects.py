@@ -83,7 +83,7 @@ class DropWork:
                 self._state_file.save(self._unsaved)
             except OSError as error:
                 log.warning("state.json cannot be written: %s", error.strerror)
-                return cannot_write(error)
+                return cannot_write(error, self._layout.root)
             self._unsaved = 0
         return None
 

@@ -40,7 +40,8 @@ def _run(order: dict[str, Any], orders: Orders) -> dict[str, Any]:
     except NotMine as why:
         return {"refused": str(why), "token": token}
     except OSError as error:
-        return {"failed": f"{error.filename or order['path']}: {error.strerror}", "token": token}
+        what = f"{error.filename or order['path']}: {error.strerror}"
+        return {"failed": what, "errno": error.errno, "token": token}
     except Exception:
         import traceback
 

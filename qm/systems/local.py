@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from typing import Any
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.crashpoints import crash_point
+from qm.faults import fault_of
 from qm.jobenv import job_variables
 from qm.jobinfo.keys import not_obeyed
 from qm.model import Job, Reason
@@ -32,7 +34,6 @@ Post = Callable[[ev.Event], None]
 
 _IDLE_FOR = 30.0
 _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from qm.supervisor.__main__ import main; main()"
-_NO_SPACE = ("No space left on device", "Disk quota exceeded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,9 @@ class LocalSystem:
         with self._lock:
             self._busy.pop(token, None)
 
-    def is_gone(self, supervisor: Supervisor, *, first: bool, why: str) -> None:
+    def is_gone(
+        self, supervisor: Supervisor, *, first: bool, why: str, fault: Reason | None = None
+    ) -> None:
         """A supervisor has ended, or did not start: its job, or the next one, is told."""
         with self._lock:
             self._starting -= first
@@ -239,9 +242,13 @@ class LocalSystem:
         if order is None:
             return
         if failed:
-            self._post(ev.LaunchFailed(order.job.id, order.token, why))
+            self._post(ev.LaunchFailed(order.job.id, order.token, why, fault))
         else:
             self._post(ev.SupervisorGone(order.job.id, order.token))
+
+    def fault_of(self, error: OSError) -> Reason | None:
+        """What the machine lacks, where that is why a job could not be started."""
+        return fault_of(error, self._site.running)
 
     def post(self, event: ev.Event) -> None:
         """Pass an event on to the reactor."""
@@ -258,13 +265,21 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
         self._born: float | None = None
         self._writing = threading.Lock()
-        threading.Thread(target=self._live, name="qm-supervisor", daemon=True).start()
+        try:
+            threading.Thread(target=self._live, name="qm-supervisor", daemon=True).start()
+        except RuntimeError as error:
+            # The process may have no more threads: the system does not say it as an OSError.
+            self._could_not_start(OSError(errno.EAGAIN, str(error)))
+
+    def _could_not_start(self, error: OSError) -> None:
+        why = f"no supervisor: {error.strerror}"
+        self._system.is_gone(self, first=True, why=why, fault=self._system.fault_of(error))
 
     def _live(self) -> None:
         try:
             process = self._process = _spawn()
         except OSError as error:
-            self._system.is_gone(self, first=True, why=f"no supervisor: {error.strerror}")
+            self._could_not_start(error)
             return
         self._born = started_at(process.pid)
         first = True
@@ -295,8 +310,23 @@ class Supervisor:
         self.order = None
         self._system.is_done(token)
         # The reactor first: what it starts next may come to this very supervisor.
-        self._system.post(_event_of(order, message))
+        self._system.post(self._event_of(order, message))
         self._system.is_ready(self, first=False)
+
+    def _event_of(self, order: Order, message: dict[str, Any]) -> ev.Event:
+        job_id, token = order.job.id, order.token
+        if "ended" in message:
+            record = message["ended"]
+            try:
+                outcome = outcome_from_record(record)
+            except RecordError:
+                return ev.SupervisorGone(job_id, token)
+            return ev.Ended(job_id, token, outcome, bool(record.get("vanished")))
+        if "refused" in message:
+            return ev.NotStarted(job_id, token, message["refused"])
+        why = str(message["failed"])
+        fault = self._system.fault_of(OSError(message.get("errno"), why))
+        return ev.LaunchFailed(job_id, token, why, fault)
 
     def send(self, order: Order) -> None:
         """Tell it its job; one that cannot be reached any more is told as gone by its thread."""
@@ -318,21 +348,6 @@ class Supervisor:
         if process is not None and process.stdin is not None:
             with self._writing, contextlib.suppress(OSError):
                 process.stdin.close()
-
-
-def _event_of(order: Order, message: dict[str, Any]) -> ev.Event:
-    job_id, token = order.job.id, order.token
-    if "ended" in message:
-        record = message["ended"]
-        try:
-            outcome = outcome_from_record(record)
-        except RecordError:
-            return ev.SupervisorGone(job_id, token)
-        return ev.Ended(job_id, token, outcome, bool(record.get("vanished")))
-    if "refused" in message:
-        return ev.NotStarted(job_id, token, message["refused"])
-    why = str(message["failed"])
-    return ev.LaunchFailed(job_id, token, why, any(text in why for text in _NO_SPACE))
 
 
 def _spawn() -> subprocess.Popen[bytes]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from dataclasses import replace
 
 from qm.control.client import manager_runs, manager_says
 from qm.errors import NoSuchJob
+from qm.faults import disk_fault
 from qm.folders.layout import Layout
 from qm.identity import Identity
 from qm.index import IndexReader, reading
@@ -54,7 +56,10 @@ def trusted_facts(index: IndexReader, layout: Layout) -> Limits | None:
     To be called within a snapshot: who holds the lock is read after it has
     begun, so that a manager that has just started is noticed.
     """
-    return facts_of(index, manager_says(layout))
+    facts = facts_of(index, manager_says(layout))
+    fault = None if facts is None else disk_fault(layout.root)
+    # Of a disk that cannot be written the index cannot tell.
+    return facts if facts is None or fault is None else replace(facts, obstacle=fault)
 
 
 def find(layout: Layout, target: str) -> Entry:
@@ -97,7 +102,7 @@ def _just_now(layout: Layout, wanted: str) -> Entry | None:
 
     if wanted != os.path.basename(wanted) or wanted in ("", os.curdir, os.pardir):
         return None
-    return entry_by_name(layout, wanted, _JUST_NOW)
+    return entry_by_name(layout, wanted, disk_fault(layout.root) or _JUST_NOW)
 
 
 def _pinned(layout: Layout, entry: Entry) -> Entry:
@@ -145,7 +150,7 @@ def _from_folders(layout: Layout, since: str | None, running: bool) -> View:
                 known = by_spot(index.rows())
         except sqlite3.Error:
             pass  # It saves time, no more.
-    why = _NO_INDEX if running else NOT_RUNNING
+    why = (disk_fault(layout.root) or _NO_INDEX) if running else NOT_RUNNING
     return View(tuple(in_order(entries_by_folders(layout, known, since, why))), running)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from qm.config import Config
 from qm.control.client import manager_runs, manager_says
+from qm.faults import disk_fault
 from qm.folders.layout import Layout
 from qm.index import reading
 from qm.model import ACTIVE_STATES, State, Steering
@@ -51,7 +52,7 @@ def standing(layout: Layout, config: Config, view: View | None = None) -> dict[s
         "gpus_in_use": sum(entry.nb_gpu or 0 for entry in active),
         "limits": {"processors": steering.processors, "memory": steering.memory},
         "drain": steering.drain and {"since": steering.drain.since, "who": steering.drain.who},
-        "obstacle": facts.get("obstacle") or None,
+        "obstacle": _obstacle(layout, facts) if running else None,
         "page": config.web.address if manager.get("web") else None,
         "log": manager.get("log"),
         "jobs": {
@@ -72,6 +73,12 @@ def _facts(layout: Layout) -> dict[str, Any]:
             }
     except sqlite3.Error:
         return {}
+
+
+def _obstacle(layout: Layout, facts: dict[str, Any]) -> str | None:
+    """Why nothing is started. Of a disk that cannot be written the index cannot tell."""
+    fault = disk_fault(layout.root)
+    return facts.get("obstacle") or None if fault is None else str(fault)
 
 
 def _object(text: str | None) -> dict[str, Any]:

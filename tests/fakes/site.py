@@ -184,7 +184,7 @@ class Site:
             with own_folder(path) as own:
                 own.write("start.json", encode(start))
         except OSError as error:
-            return ev.LaunchFailed(job.id, job.token, str(error), full=True)
+            return ev.LaunchFailed(job.id, job.token, str(error), Reason("DiskFull", str(error)))
         self.scripts.starts[job.id, job.attempt] += 1
         if self.scripts.hang:
             self.running[job.id] = job

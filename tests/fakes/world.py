@@ -8,7 +8,7 @@ from typing import Any
 
 from qm.core import actions as act
 from qm.core import events as ev
-from qm.model import Place
+from qm.model import Place, Reason
 from tests.fakes.bench import Bench, an_outcome, check
 from tests.fakes.ground import ENDED, Folder, Ground
 
@@ -156,7 +156,8 @@ class World(Ground):
         folder.running = folder.suspended = False
         if what in (2, 3) and folder.ours:
             folder.started = False
-            failed = ev.LaunchFailed(job.id, job.token, "no shell", self.fails())
+            full = Reason("DiskFull", "no space") if self.fails() else None
+            failed = ev.LaunchFailed(job.id, job.token, "no shell", full)
             self.tell(failed if what == 2 else ev.NotStarted(job.id, job.token, "not mine"))
             return
         if what != 1:

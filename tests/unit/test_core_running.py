@@ -16,7 +16,7 @@ FULL = Reason("DiskFull", "QM cannot write: No space left on device")
 
 def launch_fails(bench: Bench, job: Job, *, full: bool = False) -> list[act.Action]:
     assert job.token is not None
-    return bench.tell(ev.LaunchFailed(job.id, job.token, "no shell", full))
+    return bench.tell(ev.LaunchFailed(job.id, job.token, "no shell", FULL if full else None))
 
 
 def started_again(bench: Bench, job: Job) -> Job:

@@ -207,7 +207,8 @@ def test_a_folder_goes_back_under_another_name_where_its_own_was_taken(
     ("number", "full", "text"),
     [
         (errno.ENOSPC, True, "cannot write"),
-        (errno.EROFS, True, "cannot write"),
+        (errno.EROFS, True, "can only be read"),
+        (errno.EMFILE, True, "files open that it may"),
         (errno.EXDEV, False, "not on one file system"),
         (errno.EBUSY, False, "a mount point"),
         (errno.EACCES, False, "cannot be moved"),

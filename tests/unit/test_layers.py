@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm.model", "qm.samples"}),
     frozenset({"qm.records"}),
     frozenset({"qm.osops"}),
-    frozenset({"qm.jobfiles", "qm.logfile", "qm.shims", "qm.usagefile", "qm.watch"}),
+    frozenset({"qm.faults", "qm.jobfiles", "qm.logfile", "qm.shims", "qm.usagefile", "qm.watch"}),
     frozenset({"qm.config", "qm.jobinfo", "qm.jobdir", "qm.jobenv", "qm.index"})
     | {"qm.history", "qm.progress", "qm.statefile"},
     frozenset({"qm.inspection", "qm.resources", "qm.rows", "qm.supervisor", "qm.webprocess"})

@@ -165,7 +165,7 @@ def test_a_folder_that_is_not_there_is_a_launch_that_failed(machine: Machine) ->
     machine.system.run(act.Start(job.__class__(**{**_fields(job), "name": "x"}), "true", None))
     failed = machine.next()
     assert isinstance(failed, ev.LaunchFailed) and "No such file" in failed.why
-    assert not failed.full
+    assert failed.fault is None
 
 
 def test_a_supervisor_that_cannot_be_started_is_a_launch_that_failed(
@@ -179,6 +179,7 @@ def test_a_supervisor_that_cannot_be_started_is_a_launch_that_failed(
     failed = machine.next()
     assert isinstance(failed, ev.LaunchFailed)
     assert failed.why == "no supervisor: Resource temporarily unavailable"
+    assert failed.fault is not None and failed.fault.word == "Machine"
     monkeypatch.undo()
     machine.run("exit 2")
     assert machine.ended().outcome.exit_code == 2
