@@ -10,6 +10,7 @@ from web.codes import Codes
 from web.cookies import cookie_values
 from web.hosts import is_for_this_machine
 from web.problem import Problem
+from web.ratelimit import Guesses
 from web.roles import Caller, Role
 from web.sessions import LIFETIME, Sessions
 from web.tokens import Token, TokenFile, token_path
@@ -17,8 +18,15 @@ from web.tokens import Token, TokenFile, token_path
 _BEARER = "bearer "
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="QM"'}
 
-_FORWARDED = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
+_FORWARDED = (
+    *("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP"),
+    *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO"),
+)
 """What proxies add: who comes by one is not at this machine, whatever the page listens on."""
+
+WRONG_TOKENS_A_MINUTE = 60
+"""Of one network. More than by the form: a program that was left with an old token shall not
+keep the others out."""
 
 
 def anonymous_role(config: WebConfig) -> Role:
@@ -40,6 +48,7 @@ class Access:
         sessions = self._token_file.path.with_name(f"web-sessions-{self._port}.json")
         self._sessions = Sessions(sessions, time.time)
         self._codes = Codes(self._port, time.time())
+        self._guesses = Guesses(WRONG_TOKENS_A_MINUTE, 60.0, time.monotonic)
 
     def caller_of(self, environ: dict[str, Any]) -> Caller:
         """Who has sent this request; Problem 401 for a token that is wrong."""
@@ -47,7 +56,10 @@ class Access:
         token = self._token_file.token()
         shown = environ.get("HTTP_AUTHORIZATION")
         if shown is not None:
-            return _by_token(token, shown, address)
+            role = self._guesses.attempt(address, lambda: _role_of(token, shown))
+            if role is None or token is None:
+                raise Problem(401, "The token is not the one of this page.", headers=_CHALLENGE)
+            return Caller(role, _token_key(token, role), address, by_token=True)
         if token is not None:
             for value in cookie_values(environ.get("HTTP_COOKIE", ""), self._cookie(token)):
                 session = self._sessions.find(value, token)
@@ -63,7 +75,7 @@ class Access:
         token = self._token_file.token()
         if who.session is not None:
             return token is not None and self._sessions.get(who.session, token) is not None
-        return not who.by_token or (token is not None and who.key == _token_key(token))
+        return not who.by_token or (token is not None and who.key == _token_key(token, who.role))
 
     def role_by_token(self, shown: str) -> Role | None:
         """The role of somebody who shows this token in the login form."""
@@ -95,6 +107,12 @@ class Access:
         return f"{self._cookie(token)}=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict"
 
     @property
+    def mark(self) -> str:
+        """What tells the token from others, and nothing about it; empty where there is none."""
+        token = self._token_file.token()
+        return "" if token is None else token.mark
+
+    @property
     def has_token(self) -> bool:
         """True if there is a token to log in with."""
         return self._token_file.token() is not None
@@ -105,14 +123,12 @@ class Access:
         return f"qm_{self._port}_{token.mark}"
 
 
-def _by_token(token: Token | None, authorization: str, address: str) -> Caller:
-    shown = authorization[len(_BEARER) :].strip()
-    known = token is not None and authorization.lower().startswith(_BEARER)
-    role = token.role_of(shown) if token is not None and known else None
-    if role is None or token is None:
-        raise Problem(401, "The token is not the one of this page.", headers=_CHALLENGE)
-    return Caller(role, _token_key(token), address, by_token=True)
+def _role_of(token: Token | None, authorization: str) -> Role | None:
+    if token is None or not authorization.lower().startswith(_BEARER):
+        return None
+    return token.role_of(authorization[len(_BEARER) :].strip())
 
 
-def _token_key(token: Token) -> str:
-    return f"token {token.mark}"
+def _token_key(token: Token, role: Role) -> str:
+    # Who may only look shares no limit and no remembered answer with an operator.
+    return f"{role.name.lower()} by token {token.mark}"

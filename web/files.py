@@ -76,12 +76,16 @@ class Files:
         return send(file, type_of(name, manner))
 
     def _to_report(self, target: Target, parts: Parts) -> bottle.HTTPResponse:
-        address = href("s", self._site.reports.issue(target.key), target.key, *parts)
-        return bottle.HTTPResponse("", 303, {"Location": address})
+        token = self._site.reports.issue(self._sealed(target.key))
+        return bottle.HTTPResponse("", 303, {"Location": href("s", token, target.key, *parts)})
+
+    def _sealed(self, key: str) -> str:
+        """What the address of a report is the key to: a new token ends those of the old one."""
+        return f"{self._site.access.mark} {key}"
 
     def report(self, token: str, key: str, path: str) -> bottle.HTTPResponse:
         """A report, or what it loads from its job; the address is the key to it."""
-        if not self._site.reports.allows(token, key):
+        if not self._site.reports.allows(token, self._sealed(key)):
             raise Problem(404, _EXPIRED, "Open the report from the page of its job again.")
         parts = parts_of(path)
         with target_of_key(self._site.layout, key).open() as folder:

@@ -46,6 +46,23 @@ def is_loopback(name: str) -> bool:
         return False
 
 
+def network_of(address: str) -> str:
+    """The addresses that somebody can have any number of, as one name: for limits.
+
+    These are all that lead to this machine, and the 64 bits that a host chooses
+    itself in IPv6 (RFC 4291, section 2.5.1).
+    """
+    try:
+        known = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if known.is_loopback:
+        return "this machine"
+    if known.version == 4:
+        return address
+    return str(ipaddress.ip_network((known, 64), strict=False))
+
+
 def is_loopback_host(host: str) -> bool:
     """True for a configured Host that names only this machine: localhost or such an address."""
     name = bare(host)

@@ -10,6 +10,8 @@ from qm.errors import ConfigError, QMError
 from web.hosts import EVERYWHERE, bare, is_for_this_machine, is_loopback
 
 _BACKLOG = 128
+STALLED = 120
+"""Seconds for which a client may take nothing of what it is sent; then it is cut off."""
 
 
 class PortTaken(QMError):
@@ -91,6 +93,11 @@ def _open(
         opened.setsockopt(
             socket.SOL_SOCKET, socket.SO_REUSEADDR if exclusive is None else exclusive, 1
         )
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Connections inherit it. Without it waitress waits for ever for somebody who does
+            # not read, with a thread and perhaps one of few places: a computer that went to
+            # sleep in a download. (RFC 5482; tcp(7).)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED * 1000)
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         opened.bind(address)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 
 import bottle
 
 from qm.names import shown
-from web.problem import Problem
-from web.ratelimit import RateLimit
+from web.ratelimit import Guesses
 from web.roles import Role, caller
 from web.routing import FORM, Routes
 from web.site import Site
@@ -23,6 +23,8 @@ AFTERWARDS = frozenset({HOME, *(address for _, address in NAVIGATION)})
 
 TRIES_A_MINUTE = 5
 _FIRST_DELAY = 0.1
+_DELAYED_AT_ONCE = 8
+"""Each one holds a thread meanwhile."""
 _LONGEST_FORM = 2048
 _WRONG_CODE = "This link was used already, or it is older than a minute."
 _WRONG_TOKEN = "This is not the token of this page."
@@ -31,9 +33,10 @@ _WRONG_TOKEN = "This is not the token of this page."
 class Login:
     """The pages ``/login`` and ``/logout``."""
 
-    def __init__(self, site: Site, tries: RateLimit) -> None:
+    def __init__(self, site: Site, tries: Guesses) -> None:
         self._site = site
         self._tries = tries
+        self._delays = threading.BoundedSemaphore(_DELAYED_AT_ONCE)
 
     def show(self) -> object:
         """The form; with a code that counts, straight on to the queue."""
@@ -47,8 +50,9 @@ class Login:
 
     def try_token(self) -> object:
         """What the form sends."""
-        self._check_tries()
-        role = self._site.access.role_by_token(bottle.request.forms.get("token", "").strip())
+        shown = bottle.request.forms.get("token", "").strip()
+        access = self._site.access
+        role = self._tries.attempt(caller().address, lambda: access.role_by_token(shown))
         if role is None:
             return self._refuse()
         return self._enter(role, bottle.request.forms.get("next", HOME))
@@ -58,21 +62,15 @@ class Login:
         cookie = self._site.access.end(caller())
         return _go(HOME, cookie)
 
-    def _check_tries(self) -> None:
-        wait = self._tries.wait(caller().address)
-        if wait:
-            seconds = str(int(wait) + 1)
-            raise Problem(
-                429, "Too many wrong tokens.", f"Wait {seconds} s.", {"Retry-After": seconds}
-            )
-
     def _refuse(self) -> object:
         address = caller().address
-        self._tries.take(address)
-        tries = self._tries.taken(address)
-        log.warning("a wrong token from %s (%d within a minute)", shown(address), tries)
-        # Guessing takes a thread's time of the guesser's few.
-        time.sleep(_FIRST_DELAY * 2 ** min(tries - 1, TRIES_A_MINUTE - 1))
+        wrong = self._tries.wrong(address)
+        log.warning("a wrong token from %s (%d within a minute)", shown(address), wrong)
+        if self._delays.acquire(blocking=False):
+            try:
+                time.sleep(_FIRST_DELAY * 2 ** max(0, min(wrong, TRIES_A_MINUTE) - 1))
+            finally:
+                self._delays.release()
         return self._form(_WRONG_TOKEN, 401)
 
     def _enter(self, role: Role, address: str) -> object:
@@ -103,7 +101,7 @@ def _go(address: str, cookie: str | None) -> bottle.HTTPResponse:
 
 def add_routes(routes: Routes, site: Site) -> None:
     """``/login`` and ``/logout``, for everybody."""
-    login = Login(site, RateLimit(TRIES_A_MINUTE, 60.0, time.monotonic))
+    login = Login(site, Guesses(TRIES_A_MINUTE, 60.0, time.monotonic))
     routes.get("/login", Role.OPEN, login.show)
     routes.post(
         "/login", Role.OPEN, login.try_token, accepts=FORM, limit=_LONGEST_FORM, counted=False

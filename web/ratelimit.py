@@ -6,10 +6,13 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
 
+from web.hosts import network_of
 from web.problem import Problem
 
 _MOST_KEYS = 4096
+_T = TypeVar("_T")
 
 
 class RateLimit:
@@ -22,11 +25,6 @@ class RateLimit:
         self._lock = threading.Lock()
         self._events: dict[str, deque[float]] = {}
 
-    def wait(self, key: str) -> float:
-        """Seconds until ``key`` may act again; 0 where it may now. Counts nothing."""
-        with self._lock:
-            return self._wait(key, self._clock())
-
     def take(self, key: str) -> float:
         """Count an event of ``key``: 0 if it is within the limit, else the seconds to wait."""
         with self._lock:
@@ -36,6 +34,13 @@ class RateLimit:
                 self._make_room(now)
                 self._events.setdefault(key, deque()).append(now)
             return wait
+
+    def give_back(self, key: str) -> None:
+        """Let the newest event of ``key`` not count; harmless where there is none."""
+        with self._lock:
+            events = self._events.get(key)
+            if events:
+                events.pop()
 
     def taken(self, key: str) -> int:
         """How many events of ``key`` lie within the window."""
@@ -66,6 +71,35 @@ class RateLimit:
                 self._forget(key, now)
         while len(self._events) >= _MOST_KEYS:
             del self._events[next(iter(self._events))]
+
+
+class Guesses:
+    """At most ``count`` wrong guesses of a secret from one network within ``window`` seconds."""
+
+    def __init__(self, count: int, window: float, clock: Callable[[], float]) -> None:
+        self._limit = RateLimit(count, window, clock)
+
+    def attempt(self, address: str, look: Callable[[], _T | None]) -> _T | None:
+        """What ``look`` finds for somebody at ``address``; None is a wrong guess.
+
+        Problem 429 where there were too many: then also a right one is not looked at.
+        """
+        network = network_of(address)
+        # Counted before it is looked at: of many at once no more than the limit are.
+        wait = self._limit.take(network)
+        if wait:
+            seconds = str(int(wait) + 1)
+            raise Problem(
+                429, "Too many wrong tokens.", f"Wait {seconds} s.", {"Retry-After": seconds}
+            )
+        found = look()
+        if found is not None:
+            self._limit.give_back(network)
+        return found
+
+    def wrong(self, address: str) -> int:
+        """How many there were of this network within the window."""
+        return self._limit.taken(network_of(address))
 
 
 class Turnstile:

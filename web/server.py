@@ -40,4 +40,6 @@ def make_server(app: Application, sockets: list[socket.socket]) -> Any:
         outbuf_high_watermark=_BUFFER,
         outbuf_overflow=_BUFFER,
         asyncore_use_poll=hasattr(select, "poll"),
+        # They tell that somebody comes by a proxy (web.access); nothing else is taken from them.
+        clear_untrusted_proxy_headers=False,
     )

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from qm.osops.secret import is_ours_alone
 from web.private_files import write_private
 from web.roles import Role
 from web.tokens import Token
@@ -95,9 +97,15 @@ def _digest(secret: str) -> str:
 
 
 def _read(file: Path) -> list[Session]:
-    """The sessions in ``file``; none where it is missing or damaged: people log in again."""
+    """The sessions in ``file``; none where it is missing or damaged: people log in again.
+
+    Nor where somebody else may have written it, into a folder that others share.
+    """
     try:
         with file.open("rb") as opened:
+            if not is_ours_alone(os.fstat(opened.fileno())):
+                log.warning("%s is not ours alone: everybody has to log in again", file)
+                return []
             found = json.loads(opened.read(_LARGEST))
         if found["format"] != _FORMAT:
             return []

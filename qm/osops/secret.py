@@ -16,3 +16,13 @@ def others_may_read(status: os.stat_result) -> bool:
     if sys.platform == "win32":
         return False
     return bool(stat.S_IMODE(status.st_mode) & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def is_ours_alone(status: os.stat_result) -> bool:
+    """True if this process's person owns the file, and nobody else may read or change it.
+
+    Always True on Windows, as :func:`others_may_read` has it.
+    """
+    if sys.platform == "win32":
+        return True
+    return status.st_uid == os.geteuid() and not others_may_read(status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from web import sessions as web_sessions
 from web.access import Access
 from web.codes import LIFETIME, Codes, issue_code
 from web.cookies import cookie_values
-from web.ratelimit import RateLimit
+from web.hosts import network_of
+from web.problem import Problem
+from web.ratelimit import Guesses, RateLimit
 from web.roles import Role
 from web.sessions import MOST, Sessions
 from web.site import rights_of
@@ -321,9 +324,70 @@ def test_a_limit_counts_within_its_window_and_each_key_alone() -> None:
     limit = RateLimit(2, 60.0, clock)
     assert (limit.take("a"), limit.take("a"), limit.take("b")) == (0, 0, 0)
     clock.now += 20
-    assert limit.take("a") == 40 and limit.wait("a") == 40 and limit.taken("a") == 2
+    assert limit.take("a") == 40 and limit.taken("a") == 2
     clock.now += 40
     assert limit.take("a") == 0 and limit.taken("a") == 1
+
+
+def test_what_is_given_back_does_not_count() -> None:
+    limit = RateLimit(1, 60.0, Clock())
+    limit.give_back("a")
+    assert limit.take("a") == 0
+    limit.give_back("a")
+    assert limit.taken("a") == 0 and limit.take("a") == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        *(("127.0.0.1", "127.9.9.9", True), ("::1", "127.0.0.1", True)),
+        *(("192.168.0.7", "192.168.0.8", False), ("fd00::1:2", "fd00::9:8", True)),
+        *(("fd00::1", "fd00:0:0:1::1", False), ("fe80::1%eth0", "fe80::2", True)),
+        *(("", "", True), ("no address", "127.0.0.1", False)),
+    ],
+)
+def test_addresses_that_one_machine_can_make_up_count_as_one(
+    one: str, other: str, same: bool
+) -> None:
+    assert (network_of(one) == network_of(other)) is same
+    guesses = Guesses(1, 60.0, Clock())
+    assert guesses.attempt(one, lambda: None) is None
+    if not same:
+        assert guesses.attempt(other, lambda: "right") == "right"
+        return
+    with pytest.raises(Problem) as refused:
+        guesses.attempt(other, lambda: "right")
+    assert refused.value.status == 429 and refused.value.headers["Retry-After"] == "61"
+
+
+def test_right_ones_are_no_guesses() -> None:
+    guesses = Guesses(1, 60.0, Clock())
+    for _ in range(5):
+        assert guesses.attempt("192.0.2.1", lambda: "right") == "right"
+    assert guesses.wrong("192.0.2.1") == 0
+
+
+def test_the_same_token_for_looking_is_another_caller(tmp_path: Path) -> None:
+    access = Access(config_of(tmp_path / "QM", token_file=tmp_path / "t"))
+    token = existing_or_new(tmp_path / "t")
+    keys = {
+        access.caller_of({"HTTP_AUTHORIZATION": f"Bearer {shown}"}).key
+        for shown in (token.secret, token.viewer)
+    }
+    assert len(keys) == 2
+
+
+@posix_only
+def test_sessions_that_somebody_else_may_have_written_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "sessions.json"
+    secret = Sessions(file, Clock()).begin(Role.OPERATOR, TOKEN)
+    assert Sessions(file, Clock()).find(secret, TOKEN) is not None
+    file.chmod(0o620)
+    assert Sessions(file, Clock()).find(secret, TOKEN) is None
+    file.chmod(0o600)
+    if sys.platform != "win32" and os.geteuid() == 0:
+        os.chown(file, 12345, -1)
+        assert Sessions(file, Clock()).find(secret, TOKEN) is None
 
 
 def test_made_up_keys_do_not_fill_the_memory() -> None:

@@ -11,6 +11,8 @@ from qm.folders.layout import Layout
 from web.problem import Problem
 
 _AT_ONCE = 32
+_WAITING = 8
+"""Requests that may wait for the end of a job: each one holds a thread of the page."""
 _PATIENCE = 30.0
 """Seconds beyond the grace for a tree of processes to go and its record to be written."""
 
@@ -21,15 +23,16 @@ class Stops:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._places = threading.BoundedSemaphore(_AT_ONCE)
+        self._waits = threading.BoundedSemaphore(_WAITING)
 
     def stop(
         self, job_id: int, grace: float | None, usual_grace: float, wait: float
     ) -> dict[str, Any] | None:
         """Have a job ended; what became of it, or None if that takes longer than ``wait`` s.
 
-        It goes on all the same then. ``grace`` None: what the manager is configured
-        with, ``usual_grace``. Raises as :func:`qm.control.client.ask`, and Problem 503
-        where too many are being ended.
+        It goes on all the same then. Where many wait already, ``wait`` is nothing.
+        ``grace`` None: what the manager is configured with, ``usual_grace``. Raises as
+        :func:`qm.control.client.ask`, and Problem 503 where too many are being ended.
         """
         if not self._places.acquire(blocking=False):
             raise Problem(
@@ -38,7 +41,12 @@ class Stops:
         timeout = (usual_grace if grace is None else grace) + _PATIENCE
         asked = _Asked(self._layout, job_id, timeout, grace, self._places)
         threading.Thread(target=asked.run, name="qm-stop", daemon=True).start()
-        return asked.result(wait)
+        if not self._waits.acquire(blocking=False):
+            return asked.result(0.0)
+        try:
+            return asked.result(wait)
+        finally:
+            self._waits.release()
 
 
 class _Asked:

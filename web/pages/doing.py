@@ -208,7 +208,10 @@ def _stands(entry: Entry, now: float) -> str:
 
 def _came_from() -> str:
     """The page on which the question was chosen; empty where that is not known."""
-    before = urlsplit(bottle.request.get_header("Referer", ""))
+    try:
+        before = urlsplit(bottle.request.get_header("Referer", ""))
+    except ValueError:
+        return ""
     if before.netloc != bottle.request.get_header("Host"):
         return ""
     return f"{before.path}?{before.query}" if before.query else before.path
