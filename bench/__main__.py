@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from bench import drain, growth, idle, latency, looking, planning, startup, submit
+from bench import drain, growth, idle, latency, looking, planning, startup, submit, web
 from bench.machine import busy_percent, describe
 from bench.plan import Plan, plan_of
 from bench.report import Section, machine_text, whole_report
@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, Measure] = {
     "startup": startup.measure,
     "planning": planning.measure,
     "looking": looking.measure,
+    "web": web.measure,
 }
 
 _LOOK_AROUND = 2.0
@@ -66,6 +67,12 @@ _OPTIONS: list[click.Option] = [
     ),
     click.Option(["--quick"], is_flag=True, help="Small sizes: shows that it works, no more."),
 ]
+_ONLY = click.Option(
+    ["--only"],
+    type=click.Choice([*web.FIGURES]),
+    multiple=True,
+    help="Only these figures; may be given more than once.",
+)
 
 
 def run(
@@ -73,9 +80,13 @@ def run(
     *,
     json_file: Path | None,
     where: Path | None,
+    only: Sequence[str] = (),
     **sizes: Any,
 ) -> None:
-    """Run benchmarks, print what they find, and clean up."""
+    """Run benchmarks, print what they find, and clean up.
+
+    The exit code is 1 where a figure misses a gate; ``only`` is for ``web``.
+    """
     _require("sh", "mkfifo")
     # Told to end, it still ends what it started and removes its folder.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
@@ -84,20 +95,23 @@ def run(
         plan = plan_of(folder, **sizes)
         machine = describe(folder)
         click.echo(machine_text(machine))
-        sections = [_measured(name, plan) for name in names]
+        sections = [_measured(name, plan, only) for name in names]
         if json_file is not None:
             told = {key: value for key, value in asdict(plan).items() if key != "where"}
             report = whole_report(machine, told, sections)
             text = json.dumps(report, indent=1) + "\n"
             json_file.write_text(text, encoding="utf-8")
             click.echo(f"\nWritten to {json_file}")
+        if any(section.missed for section in sections):
+            sys.exit(1)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _measured(name: str, plan: Plan) -> Section:
+def _measured(name: str, plan: Plan, only: Sequence[str]) -> Section:
     busy = busy_percent(_LOOK_AROUND)
-    section = BENCHMARKS[name](plan).with_note(
+    measure = partial(web.measure, only=only) if only else BENCHMARKS[name]
+    section = measure(plan).with_note(
         f"Just before, whatever else ran kept the processors {busy:.0f} % busy."
     )
     click.echo(f"\n{section.text()}")
@@ -113,7 +127,10 @@ def _require(*programs: str) -> None:
 
 
 def _command(name: str, names: Sequence[str], text: str) -> click.Command:
-    return click.Command(name, callback=partial(run, names), params=list(_OPTIONS), help=text)
+    options: list[click.Parameter] = [*_OPTIONS]
+    if names == ["web"]:
+        options.append(_ONLY)
+    return click.Command(name, callback=partial(run, names), params=options, help=text)
 
 
 def _first_line(measure: Measure) -> str:

@@ -22,6 +22,8 @@ class Section:
     tables: tuple[Table, ...]
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
+    """Names of figures that had to pass a gate and did not."""
 
     def text(self) -> str:
         """Name, definition, tables and notes."""
@@ -45,6 +47,7 @@ class Section:
                 for table in self.tables
             ],
             "notes": list(self.notes),
+            "missed": list(self.missed),
         }
 
 
