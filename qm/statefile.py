@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from qm.crashpoints import crash_point
 from qm.identity import Identity
@@ -10,6 +10,9 @@ from qm.model import Drain, Steering
 from qm.osops import FolderHandle
 from qm.records import DAMAGE, LIMIT, Record, RecordError, decode, encode
 
+_FILE = "state.json"
+_SYNCED = "state.synced.json"
+"""The same as of the last sync: a power cut may leave nothing of the writes after it."""
 _BLOCK = 1000
 """Ids reserved on disk at a time: only a power cut skips the rest of a block."""
 
@@ -42,25 +45,22 @@ class StateFile:
         self._steering = Steering()
 
     def load(self) -> SavedState:
-        """What is there. RecordError where a file is there that cannot be understood:
-        it is never replaced by an empty one.
+        """What is there; what was there at the last sync, where the file cannot be understood.
+        RecordError where neither can: it is never replaced by an empty one.
         """
         with FolderHandle.open(self._own) as own:
-            data = own.read("state.json", LIMIT)
+            data = own.read(_FILE, LIMIT)
+            synced = own.read(_SYNCED, LIMIT)
         if data is None:
             return SavedState()
-        record = decode(data)
         try:
-            root = record["root"]
-            saved = SavedState(
-                int(record["next_id"]),
-                int(record["reserved"]),
-                str(record["boot"]),
-                None if root is None else Identity(*(int(part) for part in root)),
-                _steering(record),
-            )
-        except DAMAGE as error:
-            raise RecordError(f"state.json is damaged: {error!r}") from error
+            saved = _saved(data)
+        except RecordError:
+            if synced is None:
+                raise
+            saved = _saved(synced)
+            # Nobody knows how many ids of the block were given since.
+            saved = replace(saved, next_id=saved.reserved)
         self._reserved = saved.reserved
         self._next_id = saved.first_free(self._boot)
         self._steering = saved.steering
@@ -86,12 +86,29 @@ class StateFile:
                 "root": list(own.identity()),
                 **_steering_record(steering),
             }
-            own.write("state.json", encode(record), sync=sync)
+            if sync:
+                own.write(_SYNCED, encode(record), sync=True)
+            own.write(_FILE, encode(record), sync=sync)
             if sync:
                 own.sync()
         crash_point("state.saved")
         # Only now: after a full disk the next try writes, and syncs, the block again.
         self._reserved, self._next_id, self._steering = reserved, next_id, steering
+
+
+def _saved(data: bytes) -> SavedState:
+    record = decode(data)
+    try:
+        root = record["root"]
+        return SavedState(
+            int(record["next_id"]),
+            int(record["reserved"]),
+            str(record["boot"]),
+            None if root is None else Identity(*(int(part) for part in root)),
+            _steering(record),
+        )
+    except DAMAGE as error:
+        raise RecordError(f"state.json is damaged: {error!r}") from error
 
 
 def _steering_record(steering: Steering) -> Record:

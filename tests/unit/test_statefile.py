@@ -35,6 +35,21 @@ def test_after_a_power_cut_ids_go_on_behind_the_reserved_block(tmp_path: Path) -
     assert load(tmp_path).first_free("b2") == 1008
 
 
+@pytest.mark.parametrize("left", ["", '{"format": 1, "ne', "\0\0\0\0"])
+def test_where_a_power_cut_left_nothing_of_the_last_write_the_last_sync_counts(
+    tmp_path: Path, left: str
+) -> None:
+    file = StateFile(str(tmp_path), "b1", sync=True)
+    file.save(8)
+    file.steer(Steering(processors=3))
+    file.save(9)
+    (tmp_path / "state.json").write_text(left, encoding="ascii")
+    for boot in ("b1", "b2"):
+        saved = load(tmp_path, boot)
+        assert saved.first_free(boot) == 1008
+        assert saved.steering.processors == 3
+
+
 def test_only_a_new_block_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[bool] = []
     write = FolderHandle.write
@@ -47,7 +62,7 @@ def test_only_a_new_block_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file = StateFile(str(tmp_path), "b1", sync=True)
     for next_id in (2, 3, 1001, 1002, 1003):
         file.save(next_id)
-    assert synced == [True, False, False, True, False]
+    assert synced == [True, True, False, False, True, True, False]
 
 
 def test_a_block_that_a_full_disk_refused_is_written_and_synced_by_the_next_try(
@@ -61,7 +76,7 @@ def test_a_block_that_a_full_disk_refused_is_written_and_synced_by_the_next_try(
     synced: list[bool] = []
     monkeypatch.setattr(FolderHandle, "write", lambda *a, sync=False: synced.append(sync))
     file.save(3)
-    assert synced == [True]
+    assert synced == [True, True]
 
 
 def _full(*arguments: object, **options: object) -> None:
@@ -142,4 +157,4 @@ def test_what_people_set_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     synced: list[bool] = []
     monkeypatch.setattr(FolderHandle, "write", lambda *a, sync=False: synced.append(sync))
     file.steer(STEERING)
-    assert synced == [True]
+    assert synced == [True, True]
