@@ -79,7 +79,7 @@ def tab(browser: Browser, origin: str, script: str = "") -> Iterator[Page]:
 
 def first_paint(page: Page) -> float:
     """Milliseconds from the start of the navigation to the first contentful paint."""
-    page.wait_for_function(f"{_PAINT} !== undefined")
+    page.wait_for_function(f"() => {_PAINT} !== undefined")
     return float(page.evaluate(_PAINT))
 
 

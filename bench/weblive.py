@@ -101,7 +101,7 @@ def _latencies(plan: WebPlan, name: str, changes: int, *, refused: str) -> dict[
         jobs = Jobs(queue, gate, changes + 1)
         with tab(browser, relay.origin, _NOTE_ROWS) as view:
             view.goto("/QM")
-            view.wait_for_function("'running live000000' in qmShown")
+            view.wait_for_function("() => 'running live000000' in qmShown")
             for number in range(changes):
                 # At any moment of whatever goes round in steps, here or there.
                 view.wait_for_timeout(1200 + 800 * pause.random())

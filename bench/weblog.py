@@ -98,11 +98,11 @@ def measure_log(plan: WebPlan) -> list[Figure]:
             asked.append(answer.whole)
             with tab(browser, log.page.origin, _NOTE_END) as page:
                 page.goto(f"/job/{log.job}")
-                page.wait_for_function("window.qmEnd !== undefined")
+                page.wait_for_function("() => window.qmEnd !== undefined")
                 opened.append(float(page.evaluate("qmEnd")))
                 page.fill("#log-q", _WORD)
                 page.evaluate(_NOTE_FOUND)
-                page.wait_for_function("window.qmFound !== undefined")
+                page.wait_for_function("() => window.qmFound !== undefined")
                 found.append(float(page.evaluate("qmFound")))
     size = f"log of {log.size // MIB:,} MiB"
     return [

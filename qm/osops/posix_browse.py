@@ -6,6 +6,7 @@ import sys
 
 assert sys.platform != "win32"
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -36,6 +37,16 @@ class PlainFile:
                 break
             found += more
         return found
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill ``buffer`` from ``offset`` on; how many bytes: fewer only at the end of the file."""
+        filled = 0
+        # Not os.preadv: macOS has it only lately.
+        with io.FileIO(self._fd, closefd=False) as file:
+            file.seek(offset)
+            while filled < len(buffer) and (more := file.readinto(buffer[filled:])):
+                filled += more
+        return filled
 
     def close(self) -> None:
         """Let go of the file; harmless when repeated."""

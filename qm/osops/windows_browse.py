@@ -10,6 +10,7 @@ import sys
 
 assert sys.platform == "win32"
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -47,20 +48,22 @@ class PlainFile:
 
         FileNotFoundError where it was moved, or another file has its name.
         """
-        fd = self._open()
-        try:
-            if os.fstat(fd).st_ino != self.inode:
+        found = bytearray(size)
+        return bytes(found[: self.read_into(offset, memoryview(found))])
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill ``buffer`` from ``offset`` on; how many bytes: fewer only at the end of the file.
+
+        FileNotFoundError where it was moved, or another file has its name.
+        """
+        filled = 0
+        with io.FileIO(self._open()) as file:
+            if os.fstat(file.fileno()).st_ino != self.inode:
                 raise FileNotFoundError(f"{self._path} is another file now")
-            os.lseek(fd, offset, os.SEEK_SET)
-            found = b""
-            while len(found) < size:
-                more = os.read(fd, size - len(found))
-                if not more:
-                    break
-                found += more
-            return found
-        finally:
-            os.close(fd)
+            file.seek(offset)
+            while filled < len(buffer) and (more := file.readinto(buffer[filled:])):
+                filled += more
+        return filled
 
     def close(self) -> None:
         """Nothing is held open; here so that every system is used alike."""

@@ -70,6 +70,16 @@ def test_an_open_file_stays_the_same_one_when_its_folder_is_moved(tmp_path: Path
         assert file.read_at(0, 10) == b""
 
 
+def test_a_piece_of_a_file_is_read_into_what_is_there_already(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"0123456789")
+    buffer = bytearray(b"....")
+    with FolderHandle.open(str(tmp_path)) as folder, open_file(folder, "f") as file:
+        assert (file.read_into(3, memoryview(buffer)), bytes(buffer)) == (4, b"3456")
+        assert (file.read_into(8, memoryview(buffer)), bytes(buffer)) == (2, b"8956")
+        assert file.read_into(20, memoryview(buffer)) == 0
+        assert file.read_at(8, 9) == b"89"
+
+
 def test_a_folder_is_no_plain_file(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     with FolderHandle.open(str(tmp_path)) as folder:

@@ -20,9 +20,24 @@ def reader(data: bytes) -> Callable[[int, int], bytes]:
     return lambda offset, size: data[offset : offset + size]
 
 
+class Log:
+    """The same, as a search reads it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        return self.data[offset : offset + size]
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        data = self.read_at(offset, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 def found(data: bytes, wanted: bytes, start: int = 0, limit: int = 100) -> logsearch.Found:
     """Search with a clock that stands still."""
-    return search(reader(data), len(data), wanted, start, limit, lambda: 0.0)
+    return search(Log(data), len(data), wanted, start, limit, lambda: 0.0)
 
 
 def test_a_tail_begins_with_a_line() -> None:
@@ -123,6 +138,19 @@ def test_a_search_ends_when_its_time_is_over_and_says_where() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logsearch, "_BLOCK", 10)
         data = b"x" * 100
-        result = search(reader(data), 100, b"y", 0, 9, lambda: float(next(ticks)))
+        result = search(Log(data), 100, b"y", 0, 9, lambda: float(next(ticks)))
     assert (result.count, result.hits) == (0, ())
     assert 0 < result.end < 100
+
+
+def test_lines_far_behind_the_beginning_are_not_counted_as_they_would_be_read_again() -> None:
+    data = b"error\n" + b"x\n" * 50 + b"error\n"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logsearch, "_NUMBERED", 100)
+        near, far = found(data, b"error").hits
+    assert (near.line, far.line, far.byte) == (1, None, 106)
+
+
+def test_a_log_that_was_cut_off_during_a_search_has_nothing_behind_its_end() -> None:
+    log = Log(b"error " * 3)
+    assert search(log, 1000, b"error", 0, 100, lambda: 0.0).count == 3

@@ -64,7 +64,7 @@ class Logs:
         run = _number(given, "run", 0, _LARGEST)
         with self._site.searches, self._opened(id, run) as log:
             size = log.file.size
-            found = search(log.file.read_at, size, wanted, start, limit, time.monotonic)
+            found = search(log.file, size, wanted, start, limit, time.monotonic)
         return {
             "items": [{"byte": h.byte, "line": h.line, "text": h.text} for h in found.hits],
             "count": found.count,
