@@ -16,6 +16,7 @@ from logging.handlers import RotatingFileHandler
 from types import TracebackType
 
 from qm.errors import QMError
+from qm.repeats import Repeats
 
 NAME = "qm.log"
 LARGEST = 2 << 20
@@ -50,6 +51,8 @@ def start_logging(*, debug: bool, file: str | None = None) -> None:
     if file is not None:
         _speak_utf8()
     handler.setFormatter(logging.Formatter(_FORMAT))
+    if not debug:
+        handler.addFilter(Repeats())
     logging.basicConfig(level=_level(debug=debug), handlers=[handler])
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught

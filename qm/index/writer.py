@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import threading
+from typing import NamedTuple
 
 from qm.crashpoints import crash_point
 from qm.index.rows import BUSY_MS, COLUMNS, LARGEST, SCHEMA, VERSION, ArrivalRow, Row, as_text
+from qm.index.trouble import gravity, remove_index
 from qm.model import Place
+
+log = logging.getLogger("qm.index")
 
 _INSERT = (
     f"INSERT OR REPLACE INTO jobs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
@@ -29,12 +34,23 @@ def _value(value: object) -> object:
     return value
 
 
+class _Pending(NamedTuple):
+    """What was put and is not written yet."""
+
+    rows: dict[int, Row]
+    gone: set[int]
+    arrivals: dict[str, ArrivalRow | None]
+    facts: dict[str, str]
+
+
 class Index:
     """The manager's side: collects rows, writes them in one transaction, mends itself."""
 
     def __init__(self, path: str) -> None:
         self._path = path
+        # Two locks: whoever puts a row does not wait while another process keeps the file locked.
         self._lock = threading.Lock()
+        self._file = threading.Lock()
         self._rows: dict[int, Row] = {}
         self._gone: set[int] = set()
         self._arrivals: dict[str, ArrivalRow | None] = {}
@@ -45,15 +61,24 @@ class Index:
         self._changed = threading.Event()
 
     def open(self) -> bool:
-        """Open the file, made anew where it is absent or damaged; True if it was made anew."""
-        with self._lock:
-            return self._open()
+        """Open the file, made anew where it is absent or damaged; True if it holds nothing yet.
+
+        One that cannot be opened now, on a full disk for instance, is lost: see :meth:`is_lost`.
+        """
+        with self._file:
+            try:
+                return self._open()
+            except (sqlite3.Error, OSError) as error:
+                log.warning("the index cannot be opened: %s", error)
+                return True
 
     def _open(self) -> bool:
         fresh = not os.path.exists(self._path)
         try:
             self._connection = self._connect()
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            if gravity(error, self._path) == 0:
+                raise
             remove_index(self._path)
             fresh = True
             self._connection = self._connect()
@@ -122,37 +147,53 @@ class Index:
         """Write all that was put, in one transaction. sqlite3.Error where that fails;
         what was put is kept for the next time.
         """
-        with self._lock:
+        with self._file:
             self._changed.clear()
-            if not self.dirty or self._connection is None:
+            pending = self._take()
+            if pending is None or self._connection is None:
                 return
-            connection = self._connection
-            connection.execute("BEGIN IMMEDIATE")
             try:
-                connection.executemany(_INSERT, [_storable(row) for row in self._rows.values()])
-                connection.executemany("DELETE FROM jobs WHERE id=?", [(i,) for i in self._gone])
-                self._write_arrivals(connection)
-                connection.executemany(
-                    "INSERT OR REPLACE INTO facts VALUES (?, ?)",
-                    [(name, as_text(value)) for name, value in self._facts.items()],
-                )
-                crash_point("index.writing")
-                connection.execute("COMMIT")
+                self._write(self._connection, pending)
             except BaseException:
+                self._keep(pending)
                 self._changed.set()
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
                 raise
-            crash_point("index.committed")
-            self._rows, self._gone, self._arrivals, self._facts = {}, set(), {}, {}
 
-    def _write_arrivals(self, connection: sqlite3.Connection) -> None:
-        shown = [
-            (as_text(r.name), as_text(r.reason), r.since) for r in self._arrivals.values() if r
-        ]
-        hidden = [(as_text(name),) for name, row in self._arrivals.items() if row is None]
-        connection.executemany("INSERT OR REPLACE INTO arrivals VALUES (?, ?, ?)", shown)
-        connection.executemany("DELETE FROM arrivals WHERE name=?", hidden)
+    def _take(self) -> _Pending | None:
+        with self._lock:
+            if self._connection is None or not self.dirty:
+                return None
+            taken = _Pending(self._rows, self._gone, self._arrivals, self._facts)
+            self._rows, self._gone, self._arrivals, self._facts = {}, set(), {}, {}
+            return taken
+
+    def _keep(self, older: _Pending) -> None:
+        """What could not be written waits on, but for what was put again meanwhile."""
+        with self._lock:
+            older_rows = {i: row for i, row in older.rows.items() if i not in self._gone}
+            self._gone |= older.gone - self._rows.keys()
+            self._rows = older_rows | self._rows
+            self._arrivals = older.arrivals | self._arrivals
+            self._facts = older.facts | self._facts
+
+    @staticmethod
+    def _write(connection: sqlite3.Connection, pending: _Pending) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(_INSERT, [_storable(row) for row in pending.rows.values()])
+            connection.executemany("DELETE FROM jobs WHERE id=?", [(i,) for i in pending.gone])
+            _write_arrivals(connection, pending.arrivals)
+            connection.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+                [(name, as_text(value)) for name, value in pending.facts.items()],
+            )
+            crash_point("index.writing")
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        crash_point("index.committed")
 
     def is_lost(self) -> bool:
         """True if the file was deleted or replaced under us."""
@@ -161,28 +202,39 @@ class Index:
         except OSError:
             return True
 
+    def gravity(self, error: Exception) -> int:
+        """How much an error counts towards giving the file up: see :mod:`qm.index.trouble`."""
+        return gravity(error, self._path)
+
     def make_anew(self) -> None:
-        """Close what is left of a lost or damaged index, and begin an empty one."""
-        with self._lock:
+        """Close what is left of a lost or damaged index, and begin an empty one. sqlite3.Error
+        or OSError where that is not possible now.
+        """
+        with self._file:
             if self._connection is not None:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.close()
+                self._connection, self._inode = None, 0
             remove_index(self._path)
             crash_point("index.removed")
             self._open()
-            self._facts = dict(self._told)
+            with self._lock:
+                self._facts = dict(self._told)
 
     def clear_open(self) -> None:
         """At the start: what an earlier manager showed as waiting is found again by listing."""
-        with self._lock:
+        with self._file:
             assert self._connection is not None
             self._connection.execute("DELETE FROM arrivals")
             self._connection.execute("DELETE FROM jobs WHERE ended IS NULL")
 
     def known(self, place: Place) -> dict[str, tuple[int, int]]:
-        """The ended jobs of one folder: name -> (id, inode)."""
-        with self._lock:
-            assert self._connection is not None
+        """The ended jobs of one folder: name -> (id, inode). sqlite3.Error where the index
+        cannot be read.
+        """
+        with self._file:
+            if self._connection is None:
+                raise sqlite3.OperationalError("the index is not open")
             rows = self._connection.execute(
                 "SELECT name, id, inode FROM jobs WHERE place=? AND ended IS NOT NULL",
                 (place.value,),
@@ -193,14 +245,14 @@ class Index:
         """Write what waits and close the file."""
         with contextlib.suppress(sqlite3.Error):
             self.flush()
-        with self._lock:
+        with self._file:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
 
 
-def remove_index(path: str) -> None:
-    """Delete the index and SQLite's files beside it."""
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path + suffix)
+def _write_arrivals(connection: sqlite3.Connection, arrivals: dict[str, ArrivalRow | None]) -> None:
+    shown = [(as_text(r.name), as_text(r.reason), r.since) for r in arrivals.values() if r]
+    hidden = [(as_text(name),) for name, row in arrivals.items() if row is None]
+    connection.executemany("INSERT OR REPLACE INTO arrivals VALUES (?, ?, ?)", shown)
+    connection.executemany("DELETE FROM arrivals WHERE name=?", hidden)

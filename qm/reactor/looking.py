@@ -13,7 +13,7 @@ from collections.abc import Callable
 from qm.core import events as ev
 from qm.effects.listing import Lister
 from qm.effects.reconcile import Librarian
-from qm.index import Index
+from qm.index import GIVE_UP, Index
 from qm.watch import Hint, Watch
 
 log = logging.getLogger("qm.looking")
@@ -24,7 +24,6 @@ _SHARE_WITH_EVENTS = 100.0
 _MEND_AFTER = 5.0
 _MOMENT = 0.05
 _LOST_EVERY = 1.0
-_GIVE_UP = 20
 _LONGEST_PAUSE = 5.0
 
 
@@ -113,17 +112,18 @@ class IndexKeeper(threading.Thread):
     def run(self) -> None:
         """Until stopped."""
         reconcile_at = 0.0
-        failures = 0
+        failures = burden = 0
         while not self._ended.is_set():
             self._index.wait_for_change(_LOST_EVERY)
             # What changes within a moment goes into one transaction.
             if self._ended.wait(_MOMENT):
                 break
             try:
-                if self._index.is_lost() or failures >= _GIVE_UP:
+                if self._index.is_lost() or burden >= GIVE_UP:
                     log.warning("the index is lost: made anew from folders and records")
+                    burden = 0
                     self._index.make_anew()
-                    self._rebuild, failures = True, 0
+                    self._rebuild = True
                     self._post(ev.IndexLost())
                 if self._rebuild:
                     self._librarian.rebuild()
@@ -133,11 +133,11 @@ class IndexKeeper(threading.Thread):
                 if now >= reconcile_at:
                     took = self._librarian.reconcile()
                     reconcile_at = time.monotonic() + max(self._rescan, _SHARE * took)
-                failures = 0
+                if failures:
+                    log.info("the index is written again")
+                failures = burden = 0
             except (sqlite3.Error, OSError) as error:
-                damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(
-                    error, sqlite3.OperationalError
-                )
-                failures += _GIVE_UP if damaged else 1
+                failures += 1
+                burden += self._index.gravity(error)
                 log.warning("the index cannot be written: %s", error)
                 self._ended.wait(min(0.1 * 2 ** min(failures, 10), _LONGEST_PAUSE))

@@ -117,7 +117,7 @@ class Reactor:
             kind: lane.put for lane, kinds in lanes.items() for kind in kinds
         }
         self._do |= {
-            act.Start: system.run,
+            act.Start: self._start,
             act.Watch: self._watch,
             act.Show: self._show,
             act.Forget: self._forget,
@@ -131,6 +131,7 @@ class Reactor:
         }
         self._leaves = workers.leaves
         self._trim_at = 0.0
+        self._was_held_up = False
 
     def run(self) -> None:
         """Work until the inbox is stopped."""
@@ -177,6 +178,12 @@ class Reactor:
             log.error("refused: %s", refusal)
         self._core.refusals.clear()
 
+    def _start(self, action: act.Start) -> None:
+        if self._was_held_up:
+            self._was_held_up = False
+            log.info("jobs are started again")
+        self._system.run(action)
+
     def _show(self, action: act.Show) -> None:
         self._index.put(row_of(action.job))
 
@@ -198,6 +205,7 @@ class Reactor:
     def _show_obstacle(self, action: act.ShowObstacle) -> None:
         if action.reason is not None:
             log.warning("nothing is started: %s", action.reason)
+            self._was_held_up = True
         self._index.put_fact("obstacle", "" if action.reason is None else str(action.reason))
 
     def _show_capacity(self, action: act.ShowCapacity) -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm"}),
     frozenset({"qm.errors", "qm.hours", "qm.identity", "qm.names", "qm.quantities", "qm.times"})
-    | {"qm.crashpoints"},
+    | {"qm.crashpoints", "qm.repeats"},
     frozenset({"qm.model", "qm.samples"}),
     frozenset({"qm.records"}),
     frozenset({"qm.osops"}),
