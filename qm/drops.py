@@ -29,6 +29,7 @@ _COPY_SHARE = 0.1
 _SCAN_SHARE = 20.0
 _SOONEST = 0.02
 _RECHECK = 1.0
+_FAULT_RECHECK = 5.0
 _READY = re.compile(rb"^\s*(files|bytes)\s*[=:]\s*(\d{1,18})\s*$", re.MULTILINE)
 
 
@@ -100,6 +101,8 @@ def judge(drop: Settling, seen: Inspection, now: float, rules: Rules) -> Verdict
     if seen.kind is not Kind.FOLDER:
         return Wait(_not_a_folder(seen), LONGEST_SETTLE)
     scan = seen.scan
+    if scan is None and seen.fault is not None:
+        return Wait(seen.fault, _FAULT_RECHECK)
     if scan is None:
         why = seen.problem or "it cannot be looked at"
         owner = f" (it belongs to {seen.owner})" if seen.owner else ""

@@ -8,7 +8,7 @@ from enum import Enum
 from qm.errors import InfoError
 from qm.identity import Identity
 from qm.jobdir import Records
-from qm.model import JobInfo
+from qm.model import JobInfo, Reason
 from qm.osops.scanning import Scan
 
 
@@ -48,3 +48,5 @@ class Inspection:
     """Its attempt has ended, and no line in the history tells so: nobody has put it back."""
     problem: str | None = None
     """Why the folder could not be looked at, for a person."""
+    fault: Reason | None = None
+    """Where that is a fault of the machine: it says nothing about the folder."""

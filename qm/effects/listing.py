@@ -7,6 +7,7 @@ import stat
 from collections import deque
 
 from qm.core.events import Appeared, Frozen, Gone, Present, Renamed
+from qm.faults import fault_of
 from qm.folders.layout import Layout
 from qm.model import Place, Reason
 from qm.osops.scanning import is_junk
@@ -54,8 +55,8 @@ class Lister:
             found = self._list()
         except OSError as error:
             self._frozen = True
-            why = f"QM_qJobs cannot be listed: {error.strerror}"
-            return [Frozen(Reason("FolderGone", why))]
+            gone = Reason("FolderGone", f"QM_qJobs cannot be listed: {error.strerror}")
+            return [Frozen(fault_of(error, self._layout.root) or gone)]
         # Stamped before the listing: a change during it is seen by the next look.
         self._stamp = stamp
         events = self._differences(found)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from qm.errors import InfoError
+from qm.faults import fault_of
 from qm.folders.layout import Layout
 from qm.identity import Identity
 from qm.inspection import Inspection, Kind, Usable
@@ -57,7 +58,14 @@ class Inspector:
             return Inspection(name, Kind.GONE)
         except OSError as error:
             identity = Identity(status.st_dev, status.st_ino)
-            return Inspection(name, kind, identity, owner, problem=error.strerror or str(error))
+            return Inspection(
+                name,
+                kind,
+                identity,
+                owner,
+                problem=error.strerror or str(error),
+                fault=fault_of(error, self.layout.root),
+            )
 
     def _look_into(self, folder: FolderHandle, name: str, owner: str, *, known: bool) -> Inspection:
         records = records_of(folder, name)
