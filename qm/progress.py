@@ -56,7 +56,7 @@ class Progress:
         if is_counter:
             return 1 / int(total)
         _, _, digits = self.text.removesuffix(" %").partition(".")
-        return 0.01 / 10 ** len(digits)
+        return 0.01 / 10.0 ** len(digits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class JobFacts:
     details: Mapping[str, Any]
     """As :func:`qm.view.details.details` has it."""
     earlier: tuple[Entry, ...]
-    """Other jobs of this name that have ended, the last one first."""
+    """Other jobs of this name that have ended, the newest first."""
     activity: Activity
     manager_runs: bool
     now: float
@@ -160,7 +160,8 @@ def _earlier(layout: Layout, entry: Entry) -> tuple[Entry, ...]:
             rows = index.rows(
                 "name = ? AND id != ? AND ended IS NOT NULL",
                 (entry.name, entry.id),
-                f"ORDER BY ended DESC LIMIT {_RUNS}",
+                # By the id, in which order the index has them: a name may have ended 100,000 times.
+                f"ORDER BY id DESC LIMIT {_RUNS}",
             )
     except sqlite3.Error:
         return ()

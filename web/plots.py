@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from qm.model import State
@@ -35,6 +35,11 @@ _WIDE = 5.0
 """Per cent of the width from which on a bar holds a name."""
 _EDGE = 4.0
 """Per cent from the edge within which the words of a tick lie on its inner side."""
+_SHORT_STEPS = (1, 2, 5, 10, 15, 30)
+"""Seconds between ticks of what is shorter than some minutes."""
+_MOST_ELAPSED = 6
+_ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_ROOM = 1.05
 _LEAST = 1e-9
 """Smaller values are drawn as nothing: a scale for them could end at 0."""
 
@@ -81,6 +86,14 @@ class LanesPlot:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """A value that is drawn all across, such as a limit; ``y`` is on the scale of TALL."""
+
+    label: str
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesPlot:
     """Lines for a box of 1000 by TALL, stretched to any size, and the time axis.
 
@@ -92,6 +105,7 @@ class SeriesPlot:
     areas: tuple[str, ...]
     top: float
     ticks: tuple[Tick, ...]
+    levels: tuple[Level, ...] = ()
 
 
 def lanes_plot(lanes: Sequence[Lane], first: float, last: float) -> LanesPlot:
@@ -136,6 +150,43 @@ def series_plot(
     )
 
 
+def elapsed_plot(
+    samples: Sequence[tuple[float, float]], length: float, levels: Iterable[tuple[str, float]] = ()
+) -> SeriesPlot:
+    """A line through ``samples`` (seconds since the start, value), over ``length`` seconds.
+
+    ``levels`` are values to compare with, each with its words; none touches the upper edge.
+    """
+    marked = tuple(levels)
+    top = with_room(max((value for _, value in (*samples, *marked)), default=0.0))
+    plot = series_plot(samples, 0.0, length, top=top)
+    return replace(
+        plot,
+        ticks=elapsed_ticks(length),
+        levels=tuple(Level(label, TALL - TALL * value / plot.top) for label, value in marked),
+    )
+
+
+def elapsed_ticks(length: float) -> tuple[Tick, ...]:
+    """Round times since a start: ``0``, ``5 min``, ``10 min``, at most a few."""
+    if not 0 < length < math.inf:
+        return ()
+    step = next((s for s in (*_SHORT_STEPS, *_STEPS) if length / s < _MOST_ELAPSED), _STEPS[-1])
+    while length / step >= _MOST_ELAPSED:
+        step *= 2
+    unit, word = next(
+        (unit, word)
+        for unit, word in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
+        if step % unit == 0
+    )
+    found = []
+    for moment in range(0, int(length) + 1, step):
+        across = _across(moment, 0.0, length)
+        label = f"{moment // unit} {word}" if moment else "0"
+        found.append(Tick(_percent(across), label, _anchor(across)))
+    return tuple(found)
+
+
 def ticks(first: float, last: float) -> tuple[Tick, ...]:
     """Round local times from ``first`` to ``last``, at most MOST_TICKS; days where it is long."""
     length = last - first
@@ -156,6 +207,14 @@ def round_up(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next((n * power for n in (1, 2, 5, 10) if n * power >= value), 10 * power)
+
+
+def with_room(value: float) -> float:
+    """A round number somewhat above ``value``; 1 for what is next to nothing."""
+    if not _LEAST < value < math.inf:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next((n * power for n in _ROUND if n * power >= _ROOM * value), 12 * power)
 
 
 def _drawn(bar: Bar, y: int, height: int, first: float, last: float) -> DrawnBar:
@@ -243,8 +302,11 @@ def _tick(moment: datetime, first: float, last: float, step: int) -> Tick:
     across = _across(moment.timestamp(), first, last)
     is_day = step >= _DAY or (moment.hour, moment.minute) == (0, 0)
     label = f"{moment:%b} {moment.day}" if is_day else f"{moment:%H:%M}"
-    anchor = "start" if across < _EDGE else "end" if across > 100 - _EDGE else "middle"
-    return Tick(_percent(across), label, anchor)
+    return Tick(_percent(across), label, _anchor(across))
+
+
+def _anchor(across: float) -> str:
+    return "start" if across < _EDGE else "end" if across > 100 - _EDGE else "middle"
 
 
 def _local(seconds: float) -> datetime:

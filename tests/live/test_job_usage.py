@@ -52,13 +52,13 @@ def test_a_busy_job_that_then_takes_memory_is_seen_to_do_so(driver: Driver) -> N
     wait_until("it is written while the job runs", table(driver).exists)
     record = driver.outcome()["ended"]
     found = samples(driver)
-    early, late = found[1], found[-2]
-    assert early.memory < 100 * MIB and late.memory > 200 * MIB
-    assert early.processes == 2
+    late = found[-2]
+    assert min(s.memory for s in found) < 100 * MIB and late.memory > 200 * MIB
+    assert max(s.processes for s in found) == 2
     spent = sum(s.cores * (s.seconds - b.seconds) for s, b in zip(found[1:], found, strict=False))
     spent += found[0].cores * found[0].seconds
     assert spent == pytest.approx(float(record["cpu_seconds"]), rel=0.1, abs=0.2)
-    assert max(s.cores for s in found[:3]) > 3 * late.cores
+    assert max(s.cores for s in found) > 3 * late.cores
     assert record["peak_memory"] >= late.memory
     assert not list((driver.path() / ".qm").glob(".*new"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qm.progress import READ, Estimate, Progress, estimate, read_progress, time_left
@@ -206,6 +206,7 @@ def test_progress_and_earlier_runs_that_disagree_are_both_within_the_range() -> 
 DURATIONS = st.floats(0.1, 1e7)
 
 
+@settings(deadline=None)
 @given(
     DURATIONS,
     st.none() | st.integers(0, 100).map(lambda n: Progress(n / 100, f"{n} / 100")),
@@ -220,6 +221,7 @@ def test_an_estimate_is_a_range_of_times_to_come(
         assert found.by_progress or found.runs
 
 
+@settings(deadline=None)
 @given(DURATIONS, st.lists(DURATIONS, min_size=1, max_size=12))
 def test_a_job_that_is_done_has_nothing_left_whatever_others_took(
     elapsed: float, earlier: list[float]

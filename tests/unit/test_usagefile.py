@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qm.usagefile import LIMIT, MOST, Sample, decode_usage, encode_usage, halved, totals_of
@@ -38,6 +38,7 @@ def cpu_seconds(samples: list[Sample]) -> float:
     return sum(s.cores * (s.seconds - b) for s, b in zip(samples, begins, strict=False))
 
 
+@settings(deadline=None)
 @given(STRETCHES)
 def test_thinning_keeps_the_time_the_processor_time_and_the_peaks(
     stretches: list[tuple[int, float, int, int]],
@@ -53,6 +54,7 @@ def test_thinning_keeps_the_time_the_processor_time_and_the_peaks(
     assert ends == sorted(set(ends)) and ends[-1:] == [s.seconds for s in samples][-1:]
 
 
+@settings(deadline=None)
 @given(STRETCHES)
 def test_what_is_written_is_read_again(stretches: list[tuple[int, float, int, int]]) -> None:
     samples = samples_of(stretches)
@@ -67,6 +69,7 @@ def test_a_full_table_of_a_large_job_is_within_the_limit() -> None:
     assert len(encode_usage(many)) < LIMIT
 
 
+@settings(deadline=None)
 @given(STRETCHES)
 def test_the_means_lie_between_the_lowest_and_the_highest(
     stretches: list[tuple[int, float, int, int]],
@@ -126,6 +129,7 @@ def test_a_table_that_no_supervisor_wrote_is_not_believed(data: bytes) -> None:
         decode_usage(data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: HEAD + text.encode()))
 def test_whatever_bytes_lie_there_they_are_a_table_or_no_table(data: bytes) -> None:
     try:

@@ -456,9 +456,10 @@ def entry(**changes: object) -> Entry:
 @pytest.mark.parametrize(
     ("progress", "walltime", "left"),
     [
-        (Progress(0.5, "5 / 10"), None, "~ 5 min"),
+        (Progress(0.5, "50 / 100"), None, "~ 5 min"),
         (None, 600.0, "< 5 min"),
-        (Progress(0.01, "1 / 100"), 900.0, "~ 8 h 15 min"),
+        (Progress(0.01, "1 / 100"), 900.0, "< 10 min"),
+        (Progress(0.01, "1 / 100"), None, "4 – 8 h"),
         (None, None, "–"),
         (Progress(1.0, "10 / 10"), None, "~ 5 s"),
     ],

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.filled import filled
@@ -35,6 +35,7 @@ bars = st.lists(st.tuples(moments, moments), max_size=40).map(
 )
 
 
+@settings(deadline=None)
 @given(bars)
 def test_no_two_bars_of_a_lane_overlap_and_each_bar_is_in_one_lane(found: list[Bar]) -> None:
     lanes = lanes_of(found)
@@ -43,6 +44,7 @@ def test_no_two_bars_of_a_lane_overlap_and_each_bar_is_in_one_lane(found: list[B
     assert sorted(one.id for lane in lanes for one in lane) == [one.id for one in found]
 
 
+@settings(deadline=None)
 @given(bars)
 def test_there_are_only_as_many_lanes_as_jobs_ran_at_once(found: list[Bar]) -> None:
     at_once = [sum(o.start <= one.start < o.until for o in found) for one in found]
@@ -63,6 +65,7 @@ def test_bars_outside_of_the_span_are_left_out() -> None:
     assert [one.id for one in within(found, NOW + 0.5, NOW + 5)] == [2]
 
 
+@settings(deadline=None)
 @given(bars)
 def test_processors_in_use_are_never_negative_and_end_at_none(found: list[Bar]) -> None:
     use = in_use(found)
@@ -71,6 +74,7 @@ def test_processors_in_use_are_never_negative_and_end_at_none(found: list[Bar]) 
     assert [moment for moment, _ in use] == sorted({moment for moment, _ in use})
 
 
+@settings(deadline=None)
 @given(bars, moments, moments)
 def test_the_busy_part_is_a_part(found: list[Bar], first: float, last: float) -> None:
     assert 0 <= busy_part(found, first, last) <= 1
@@ -81,6 +85,7 @@ def test_the_busy_part_counts_time_once() -> None:
     assert busy_part(found, NOW, NOW + 10) == pytest.approx(0.8)
 
 
+@settings(deadline=None)
 @given(bars, moments, moments)
 def test_all_bars_lie_inside_of_the_plot(found: list[Bar], first: float, last: float) -> None:
     plot = lanes_plot(lanes_of(found), first, last)
@@ -95,6 +100,7 @@ samples = st.lists(
 ).map(lambda found: sorted(found, key=lambda sample: sample[0]))
 
 
+@settings(deadline=None)
 @given(samples, moments, moments, st.booleans())
 def test_all_points_of_a_line_lie_inside_of_the_plot(
     found: list[tuple[float, float | None]], first: float, last: float, steps: bool
@@ -124,6 +130,7 @@ def test_steps_hold_their_value_until_the_next_one() -> None:
     assert plot.lines == ("0.0,0.0 500.0,0.0 500.0,100.0 1000.0,100.0",)
 
 
+@settings(deadline=None)
 @given(st.floats(1.0, 4e8))
 def test_there_are_some_ticks_but_not_too_many(length: float) -> None:
     found = ticks(NOW, NOW + length)
@@ -140,6 +147,7 @@ def test_upper_edges_are_round(value: float, edge: float) -> None:
     assert round_up(value) == pytest.approx(edge)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["last", "from", "to"]), st.text(max_size=30)))
 def test_any_span_that_is_asked_for_can_be_shown(given_: dict[str, str]) -> None:
     window = window_of(given_, NOW)

@@ -116,6 +116,8 @@ class Facts:
     me: str
     """Whose jobs "mine" are; empty where that is not known."""
     now: float
+    earlier: Mapping[str, tuple[float, ...]]
+    """How long earlier runs took, in seconds, by the name of the job."""
 
 
 def board_of(facts: Facts, filters: Filters, why_not: WhyNot) -> Board:
@@ -142,7 +144,13 @@ def board_of(facts: Facts, filters: Filters, why_not: WhyNot) -> Board:
         share=_share(facts),
         tiles=_tiles(facts),
         running=tuple(
-            running_row(entry, activity_of(entry, facts.activity), facts.now, why_not)
+            running_row(
+                entry,
+                activity_of(entry, facts.activity),
+                facts.now,
+                why_not,
+                facts.earlier.get(entry.name, ()),
+            )
             for entry in running
         ),
         waiting=tuple(waiting_row(entry, facts.now, why_not) for entry in waiting),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from qm.dashboard.snapshot import Activity, key_of
 from qm.model import Place, State
 from qm.names import shown
-from qm.progress import time_left
 from qm.view import Entry
 from qm.view.entries import seconds as seconds_of
+from web.pages.timeleft import time_left_text
 from web.pages.verbs import Verb, verbs_for
 from web.templates import href
 
@@ -82,11 +82,17 @@ class EndedRow(Row):
     ended: str | None
 
 
-def running_row(entry: Entry, activity: Activity, now: float, why_not: WhyNot) -> RunningRow:
-    """``now`` is in seconds since the epoch."""
+def running_row(
+    entry: Entry,
+    activity: Activity,
+    now: float,
+    why_not: WhyNot,
+    earlier: Sequence[float] = (),
+) -> RunningRow:
+    """``now`` is in seconds since the epoch, ``earlier`` how long other runs of it took."""
     elapsed = _between(entry.started, now)
     progress = activity.progress
-    left, title = _left(entry, activity, elapsed)
+    left, title = _left(entry, activity, elapsed, earlier)
     cpu = activity.cpu_percent
     return RunningRow(
         *_row(entry, why_not),
@@ -193,24 +199,13 @@ def _row(
     )
 
 
-def _left(entry: Entry, activity: Activity, elapsed: float | None) -> tuple[str, str]:
-    """About how long by the progress, else how long at most by the time limit; and which."""
+def _left(
+    entry: Entry, activity: Activity, elapsed: float | None, earlier: Sequence[float]
+) -> tuple[str, str]:
     if elapsed is None or entry.state == State.SUSPENDED:
         return _DASH, ""
-    if activity.progress is not None:
-        left = time_left(activity.progress.fraction, elapsed)
-        if left is not None:
-            return f"~ {_rounded(left)}", "by its progress so far"
-    if entry.walltime is not None:
-        return f"< {_rounded(max(0.0, entry.walltime - elapsed))}", "by its time limit"
-    return _DASH, "unknown: its log tells no progress, and it has no time limit"
-
-
-def _rounded(seconds: float) -> str:
-    """An estimate is no more exact than this, and does not change with each second."""
-    if seconds < 60:
-        return f"{max(5, round(seconds / 5) * 5)} s"
-    return brief(round(seconds / 60) * 60).replace(" 00 s", "")
+    text, title = time_left_text(elapsed, activity.progress, earlier, entry.walltime)
+    return text or _DASH, title
 
 
 def _between(start: str | None, end: float | None) -> float | None:

@@ -10,11 +10,14 @@ import bottle
 
 from qm.errors import NoSuchJob
 from qm.model import State
+from qm.times import known_seconds
 from qm.view import find
+from qm.view.usage import usage_of
 from web.errorline import error_line
-from web.jobfacts import JobReader, LogTail
+from web.jobfacts import JobFacts, JobReader, LogTail
 from web.pages.cells import address_of
 from web.pages.jobview import JobView, job_view
+from web.pages.usageview import UsageView, usage_view
 from web.pages.verbs import why_not
 from web.problem import Problem
 from web.roles import caller
@@ -81,6 +84,7 @@ class JobPage:
         return {
             "job": view,
             "run": run,
+            "usage": _usage(facts, run),
             "sees": sees,
             "log": log,
             "no_log": no_log,
@@ -94,6 +98,22 @@ class JobPage:
             return self._reader.log(job_id, run), ""
         except Problem as problem:
             return None, problem.detail
+
+
+def _usage(facts: JobFacts, run: int | None) -> UsageView | None:
+    """What its last attempt used over time, or attempt ``run`` of it."""
+    entry = facts.entry
+    is_last = run is None or run == entry.attempt
+    if is_last and entry.started is None:
+        return None
+    started = known_seconds(entry.started)
+    runs = is_last and entry.ended is None and started is not None
+    return usage_view(
+        usage_of(facts.details.get("folder"), None if is_last else run),
+        cores_asked=entry.nb_proc,
+        memory_asked=entry.mem,
+        elapsed=facts.now - started if runs and started is not None else None,
+    )
 
 
 def add_routes(routes: Routes, site: Site) -> None:

@@ -13,6 +13,7 @@ from qm.quantities import format_duration, format_size
 from qm.submit import caller_environment
 from qm.times import known_seconds
 from qm.view import Entry
+from web.earlier import RUNS
 from web.jobfacts import JobFacts, finished
 from web.pages.cells import (
     Button,
@@ -23,6 +24,7 @@ from web.pages.cells import (
     brief,
     ended_row,
     running_row,
+    short_size,
     waiting_row,
 )
 from web.templates import href
@@ -72,6 +74,10 @@ class Attempt:
     started: str | None
     took: str
     ended: str | None
+    cpu: str
+    """Processor time."""
+    memory: str
+    """At most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +161,8 @@ def _row(facts: JobFacts, why_not: WhyNot) -> RunningRow | WaitingRow | EndedRow
     if entry.ended is not None or entry.state in END_STATES:
         return ended_row(entry, why_not)
     if entry.state in (State.RUNNING, State.SUSPENDED):
-        return running_row(entry, facts.activity, facts.now, why_not)
+        took = _took(facts.earlier)[:RUNS]
+        return running_row(entry, facts.activity, facts.now, why_not, took)
     return waiting_row(entry, facts.now, why_not)
 
 
@@ -202,12 +209,17 @@ def _story(facts: JobFacts) -> tuple[str, ...]:
 
 
 def _usual(facts: JobFacts) -> str:
-    took = [_seconds(one.started, one.ended) for one in finished(facts.earlier)[:_USUAL_RUNS]]
-    known = [seconds for seconds in took if seconds is not None]
+    known = _took(facts.earlier)[:_USUAL_RUNS]
     if not known:
         return ""
     runs = "its last run" if len(known) == 1 else f"{len(known)} earlier runs"
     return f"usually {brief(statistics.median(known))}, by {runs}"
+
+
+def _took(earlier: tuple[Entry, ...]) -> list[float]:
+    """How long those that ended well took, the newest first."""
+    spans = [_seconds(one.started, one.ended) for one in finished(earlier)]
+    return [seconds for seconds in spans if seconds is not None]
 
 
 def _options(told: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[Fact, ...]:
@@ -256,6 +268,7 @@ def _attempts(entry: Entry, attempts: Any) -> tuple[Attempt, ...]:
             started=one["started"],
             took=_span(one["started"], one["ended"]),
             ended=one["ended"],
+            **_used(one["cpu_seconds"], one["peak_memory"]),
         )
         for one in attempts
     )
@@ -264,13 +277,21 @@ def _attempts(entry: Entry, attempts: Any) -> tuple[Attempt, ...]:
 def _of_entry(entry: Entry) -> Attempt:
     return Attempt(
         address=href("job", entry.id or 0),
-        label=f"job {entry.id}",
+        label=f"job {entry.id}" + (f", attempt {entry.attempt}" if entry.attempt > 1 else ""),
         state=entry.state.lower(),
         reason=shown((entry.reason or "").partition(": ")[2]),
         started=entry.started,
         took=_span(entry.started, entry.ended),
         ended=entry.ended,
+        **_used(entry.cpu_seconds, entry.peak_memory),
     )
+
+
+def _used(cpu_seconds: float | None, peak_memory: int | None) -> dict[str, str]:
+    return {
+        "cpu": "" if cpu_seconds is None else brief(cpu_seconds),
+        "memory": short_size(peak_memory) if peak_memory else "",
+    }
 
 
 def _resources(facts: JobFacts) -> tuple[Fact, ...]:

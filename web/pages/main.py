@@ -9,6 +9,7 @@ import time
 import bottle
 
 from qm.names import shown
+from web.earlier import EarlierRuns
 from web.hosts import is_loopback_host
 from web.pages.board import Board, Facts, board_of
 from web.pages.ended import EndedReader
@@ -32,6 +33,7 @@ class MainPage:
         self._standing = StandingReader(site.layout)
         self._ended = EndedReader(site.layout)
         self._meters = Meters(site.layout)
+        self._earlier = EarlierRuns(site.layout)
         # Only of somebody at this machine the name is known.
         self._me = site.who() if is_loopback_host(site.config.web.host) else ""
 
@@ -80,6 +82,7 @@ class MainPage:
             folder_exists=os.path.isdir(layout.root),
             me=self._me,
             now=now,
+            earlier=self._earlier.durations(entry.name for entry in standing.running),
         )
         may = why_not(self._site.rights, caller().role, manager_runs=standing.manager_runs)
         return board_of(facts, filters, may)

@@ -58,7 +58,7 @@ There is no folder {{board.folder}}.</p>
 <button type="button" class="new" data-new hidden></button></div>
 % if board.running:
 <table class="jobs">
-<thead><tr><th class="st">State</th><th class="job">Job</th><th class="bar">Progress</th><th class="n">Left</th><th class="n">Elapsed</th><th class="n s">Cores</th><th class="n s">CPU</th><th class="n">Memory</th><th class="own">Owner</th><th class="do"><span class="vh">What to do</span></th></tr></thead>
+<thead><tr><th class="st">State</th><th class="job">Job</th><th class="bar">Progress</th><th class="n l">Left</th><th class="n">Elapsed</th><th class="n s">Cores</th><th class="n s">CPU</th><th class="n">Memory</th><th class="own">Owner</th><th class="do"><span class="vh">What to do</span></th></tr></thead>
 <tbody data-rows>
 % for row in board.running:
 <tr data-key="{{row.key}}">

@@ -12,5 +12,10 @@
 <polyline class="line" points="{{points}}" fill="none" stroke="currentColor" stroke-width="1.5" vector-effect="non-scaling-stroke"/>
 % end
 </svg>
+% for level in series.levels:
+% y = height * level.y / 100
+<line class="level" x1="0" x2="100%" y1="{{f'{y:.1f}'}}" y2="{{f'{y:.1f}'}}" stroke="currentColor" stroke-dasharray="5 4"/>
+<text class="tick level" x="100%" y="{{f'{y - 4 if y > 16 else y + 13:.1f}'}}" text-anchor="end" font-size="12" fill="currentColor">{{level.label}}</text>
+% end
 <text class="tick top" x="0" y="11" font-size="12" fill="currentColor">{{f'{series.top:g}'}}{{unit}}</text>
 </svg>
