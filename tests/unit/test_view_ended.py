@@ -102,11 +102,18 @@ QUERIES = st.builds(
 )
 
 
-@given(query=QUERIES, size=st.integers(1, 60))
+@given(query=QUERIES, size=st.integers(1, 60), sparse=st.booleans())
 def test_the_pages_of_the_index_are_those_of_the_folders(
-    layout: Layout, index: IndexReader, entries: list[Entry], query: EndedQuery, size: int
+    layout: Layout,
+    index: IndexReader,
+    entries: list[Entry],
+    query: EndedQuery,
+    size: int,
+    sparse: bool,
 ) -> None:
-    pages = walk(lambda before: page_by_index(index, layout, query, size, before=before))
+    pages = walk(
+        lambda before: page_by_index(index, layout, query, size, before=before, sparse=sparse)
+    )
     assert pages == walk(lambda before: page_of(entries, query, size, before=before))
     shown = [entry for page in pages for entry in page.entries]
     whole = page_of(entries, query, JOBS).entries
@@ -119,14 +126,19 @@ def test_the_pages_of_the_index_are_those_of_the_folders(
     assert sum(asked.values()) == len(shown)
 
 
-@given(query=QUERIES, size=st.integers(1, 30))
+@given(query=QUERIES, size=st.integers(1, 30), sparse=st.booleans())
 def test_the_way_back_shows_the_same_pages(
-    layout: Layout, index: IndexReader, entries: list[Entry], query: EndedQuery, size: int
+    layout: Layout,
+    index: IndexReader,
+    entries: list[Entry],
+    query: EndedQuery,
+    size: int,
+    sparse: bool,
 ) -> None:
     pages = walk(lambda before: page_by_index(index, layout, query, size, before=before))
     for earlier, later in pairwise(pages):
         assert later.newer is not None
-        back = page_by_index(index, layout, query, size, after=later.newer)
+        back = page_by_index(index, layout, query, size, after=later.newer, sparse=sparse)
         assert back.entries == earlier.entries
         assert back == page_of(entries, query, size, after=later.newer)
 

@@ -25,6 +25,8 @@ from web.pages.standing import Standing
 
 PAGE = 50
 """Ended jobs on one page."""
+_SPARSE = 5000
+"""Jobs with a text, up to which all are looked through for it, instead of the newest first."""
 _KEPT = 64
 _COUNT_EVERY = 1.0
 """Seconds for which counts may lag behind where jobs end all the time."""
@@ -77,11 +79,19 @@ class EndedReader:
     def _by_index(
         self, index: IndexReader, filters: Filters, query: EndedQuery, today: EndedQuery
     ) -> Ended:
-        before, after = filters.before, filters.after
-        page = page_by_index(index, self._layout, query, PAGE, before=before, after=after)
+        counts = self._count(index, replace(query, states=frozenset()))
+        page = page_by_index(
+            index,
+            self._layout,
+            query,
+            PAGE,
+            before=filters.before,
+            after=filters.after,
+            sparse=sum(counts.values()) < _SPARSE,
+        )
         return Ended(
             page=page,
-            counts=self._count(index, replace(query, states=frozenset())),
+            counts=counts,
             today=self._count(index, today),
             owners=self._all_owners(index, bool(page.entries)),
         )
