@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -13,6 +14,8 @@ from functools import cache
 from typing import Any
 
 from qm import __version__
+from qm.checkup.complaints import standing_orders, undelivered, unenforced
+from qm.checkup.finding import WARNING, Finding
 from qm.config import Config
 from qm.folders.layout import Layout
 from qm.logfile import log_file, read_since
@@ -63,6 +66,8 @@ class System:
     index: int | None
     warnings: tuple[Warned, ...]
     failures: tuple[Failure, ...]
+    findings: tuple[Finding, ...]
+    """What `qm doctor` warns of, as far as that is found quickly."""
 
 
 @dataclass
@@ -104,7 +109,18 @@ class SystemReader:
             index=_size(layout.index_file),
             warnings=tuple(warnings_in(read_since(log_file(layout.own), 0))),
             failures=tuple(failures_in(_events(layout.events_file))),
+            findings=tuple(findings_in(self.config, layout)),
         )
+
+
+def findings_in(config: Config, layout: Layout) -> list[Finding]:
+    """What is odd in orders, notices and limits; the rest of `qm doctor` reads every job."""
+    found: list[Finding] = []
+    for look in (standing_orders, undelivered, unenforced):
+        # Without a folder, or where it cannot be read, the page says so elsewhere.
+        with contextlib.suppress(OSError):
+            found += look(config, layout)
+    return [finding for finding in found if finding.grade == WARNING]
 
 
 def count_entries(folder: str) -> int | None:

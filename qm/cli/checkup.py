@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from qm import __version__
-from qm.cli import complaints
-from qm.cli.finding import OK, PROBLEM, WARNING, Finding
+from qm.checkup import complaints
+from qm.checkup.finding import OK, PROBLEM, WARNING, Finding
 from qm.config import Config
 from qm.control.client import manager_runs, manager_says
 from qm.errors import QMError

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from qm.cli import complaints
+from qm.checkup import complaints
 from qm.folders.layout import Layout
 from qm.index import ArrivalRow
 from qm.model import Drain, Place, Reason, State, Steering

@@ -30,7 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"qm.effects", "qm.systems", "qm.control", "qm.service"}),
     frozenset({"qm.reactor", "qm.submit", "qm.view"}),
     frozenset({"qm.recovery", "qm.reconfigure"}),
-    frozenset({"qm.cleaning", "qm.daemon", "qm.dashboard", "qm.demo", "qm.remote"}),
+    frozenset({"qm.checkup", "qm.cleaning", "qm.daemon", "qm.dashboard", "qm.demo", "qm.remote"}),
     frozenset({"web"}),
     frozenset({"qm.cli"}),
     frozenset({"qm.__main__"}),

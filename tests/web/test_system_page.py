@@ -16,9 +16,12 @@ from qm.config import Config, WebConfig
 from qm.config.mail import MailConfig
 from qm.config.options import options
 from qm.folders.layout import Layout
+from qm.model import Drain, Steering
+from qm.statefile import StateFile
+from tests.web.listener import Listener
 from tests.web.served import free_port, page_of_empty_queue, served, write_config
 from web.configured import rows_of
-from web.system import SystemReader, count_entries, trash_of
+from web.system import SystemReader, count_entries, findings_in, trash_of
 from web.warnings import MOST, failures_in, warnings_in
 
 LOG = """\
@@ -158,3 +161,27 @@ def test_configuration_and_log_are_for_operators_where_details_are_off(tmp_path:
         viewer, operator = page.ask("/system").text, page.operator().ask("/system").text
         assert "nearly full" not in viewer and "Kill_grace" not in viewer
         assert "nearly full" in operator and "Kill_grace" in operator
+
+
+@pytest.mark.live
+def test_what_the_doctor_warns_of_and_who_follows_is_shown(tmp_path: Path) -> None:
+    with page_of_empty_queue(tmp_path, Display_details="no") as page:
+        page.token()
+        layout = Layout(str(page.folder))
+        StateFile(layout.own, "boot", sync=False).steer(
+            Steering(drain=Drain("2026-01-01T00:00:00.000Z", "<bob>"))
+        )
+        text = page.operator().ask("/system").text
+        assert "Nothing is started: &lt;bob&gt; turned drain on" in text
+        assert "`qm drain off` ends it." in text
+        assert "To look at" not in page.ask("/system").text
+        assert "<dd>0 of 48 places taken" in text
+        listener = Listener.begin(page)
+        listener.wait_reset()
+        assert "<dd>1 of 48 places taken" in page.ask("/system").text
+        listener.close()
+
+
+def test_nothing_is_found_odd_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    config = Config(enforce=frozenset())
+    assert findings_in(config, Layout(str(tmp_path / "none"))) == []

@@ -28,6 +28,7 @@ def add_routes(routes: Routes, site: Site) -> None:
             usage=found.machine.usage,
             versions=versions(),
             page_process=os.getpid(),
+            streams=site.streams,
             details=caller().role >= site.rights.details,
             source=None if source is None else shown(str(source)),
             options=[(row, shown(row.value)) for row in rows_of(site.config)],

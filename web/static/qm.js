@@ -93,6 +93,9 @@
     button.textContent = `${rows.size} new`;
   };
 
+  // What is of no use without scripts.
+  const reveal = () => $$('[data-copy]').forEach((button) => { button.hidden = false; });
+
   // Look again.
   let tag = '';
   let asked = 0;
@@ -112,6 +115,7 @@
     const fresh = latest.cloneNode(true);
     for (const id of ['live', 'past']) patch($(`#${id}`), $(`#${id}`, fresh), waiting);
     held = waiting.held;
+    reveal();
     if (!held.size) $$('[data-new]').forEach((button) => { button.hidden = true; });
     mark();
   };
@@ -378,7 +382,7 @@
       say(document.execCommand('copy') ? 'Copied.' : 'Selected: copy it with Ctrl+C.');
     }
   };
-  $$('[data-copy]').forEach((button) => { button.hidden = false; });
+  reveal();
 
   // Keys, but not where somebody types.
   const rowOf = (node) => node && node.closest('tr[data-key]');

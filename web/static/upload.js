@@ -259,6 +259,7 @@
 
     async check() {
       this.go.disabled = true;
+      showAll();
       this.fail('');
       this.status.textContent = 'Looking at it …';
       const asked = this.asked = {};
@@ -306,6 +307,7 @@
       this.go.disabled = faults.length > 0;
       this.status.textContent = faults.length ? '' : 'Ready to be sent.';
       this.go.textContent = 'Send';
+      showAll();
       if (!faults.length && document.activeElement === document.body) this.go.focus();
     }
 
@@ -405,7 +407,7 @@
   const told = make('p', { className: 'wrong', role: 'alert', hidden: true });
   const sendAll = make('button', { type: 'button', className: 'main', hidden: true });
   const showAll = () => {
-    const ready = [...all].filter((card) => !card.sending);
+    const ready = [...all].filter((card) => !card.sending && !card.go.disabled);
     sendAll.hidden = ready.length < 2;
     sendAll.textContent = `Send all ${ready.length}`;
   };
@@ -448,7 +450,7 @@
       sendAll.hidden = true;
     });
     heading.after(
-      make('p', {}, 'Drop a job folder or its zip on this page, or choose it: ', choose, ' ', chooseZip),
+      make('p', {}, 'Drop a job folder or its zip on this page, or choose it: ', make('span', { className: 'pair' }, choose, ' ', chooseZip)),
       folder, zip, told, cards, make('p', { className: 'choice' }, sendAll));
   } else {
     choose.disabled = true;

@@ -19,7 +19,7 @@
 <body>
 <a class="skip" href="#main">Skip to the content</a>
 <header class="top">
-<a class="brand" href="/QM">QM</a>
+<a class="brand" href="/QM"><img src="{{static('icon.svg')}}" alt="" width="22" height="22">QM</a>
 <nav aria-label="Pages">
 <ul>
 % for word, address in navigation:

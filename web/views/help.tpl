@@ -7,7 +7,7 @@
 <h2 id="h-file">What a job file can say</h2>
 <p>Only <code>script</code> is needed. The same keys stand in <code>infos.xml</code>, or behind <code>#QM</code> in the head of <code>job.sh</code>; options of <code>#SBATCH</code> and <code>#PBS</code> lines that QM has are understood.</p>
 <div class="wide" tabindex="0" role="region" aria-label="Keys of a job file">
-<table>
+<table class="keys">
 <thead><tr><th>Key</th><th>Meaning</th><th>Example</th></tr></thead>
 <tbody>
 % for key in keys:

@@ -1,3 +1,4 @@
+<div class="sheet">
 <h1>Log in</h1>
 % if wrong:
 <p class="wrong" role="alert">{{wrong}}</p>
@@ -12,8 +13,9 @@
 <input type="hidden" name="next" value="{{afterwards}}">
 <label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required>
-<button type="submit">Log in</button>
+<button type="submit" class="main">Log in</button>
 </form>
 % else:
 <p>There is no token yet; that command makes one.</p>
 % end
+</div>

@@ -6,24 +6,17 @@
 % end
 </div>
 % end
+% # The first job is what there is to do; the drop zone stays where it is until the page is loaded again.
+% first = board.first_run and board.manager_runs
+% if first:
+% include('drop.tpl')
+% end
 <div id="live" data-part="/parts/main" data-every="{{every}}" data-topics="queue progress manager">
 % include('board_top.tpl')
 </div>
-<section id="drop" class="drop" aria-labelledby="h-drop" data-folder="{{waiting_folder}}" data-may="{{'yes' if caller.word == 'operator' else 'no'}}">
-<h2 id="h-drop">New job</h2>
-<p>Copy a job folder into <code id="q-folder">{{waiting_folder}}</code> <button type="button" class="quiet" data-copy="q-folder" hidden>Copy path</button></p>
-<details\\
-% if board.first_run:
- open\\
+% if not first:
+% include('drop.tpl')
 % end
->
-<summary>What a job looks like</summary>
-% include('example.tpl')
-</details>
-% if board.first_run and caller.word == 'operator':
-<form method="post" action="/do/demo"><p><button type="submit" class="main">Run a sample job</button> which counts to 30, to see how it goes</p></form>
-% end
-</section>
 <section class="list" aria-labelledby="h-ended" id="ended">
 <div class="head">
 <h2 id="h-ended">Ended</h2>

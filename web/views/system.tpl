@@ -4,6 +4,21 @@
 % elif not manager['running']:
 <div class="down" role="alert"><p><strong>QM is not running.</strong> Nothing new is started. Jobs that run go on; QM collects their ends when it runs again.</p><p>Start it: <code>qm --folder &quot;{{root}}&quot; start</code></p></div>
 % end
+% if details and found.findings:
+<section class="card" aria-labelledby="h-odd">
+<h2 id="h-odd">To look at</h2>
+<ul class="findings">
+% for finding in found.findings:
+<li>{{finding.text[:1].upper()}}{{finding.text[1:]}}.\\
+% if finding.advice:
+ <span class="quiet">{{finding.advice}}</span>\\
+% end
+</li>
+% end
+</ul>
+</section>
+% end
+<div class="cards">
 <section class="card" aria-labelledby="h-manager">
 <h2 id="h-manager">Manager</h2>
 <dl class="facts">
@@ -11,7 +26,7 @@
 <dt>State</dt><dd><span class="state running">runs</span></dd>
 <dt>Process</dt><dd>{{manager['holder'] or 'has just started'}}</dd>
 % if manager['started']:
-<dt>Since</dt><dd>{{stamp(manager['started'])}}</dd>
+<dt>Since</dt><dd title="{{stamp(manager['started'])}}">{{when(manager['started'])}}</dd>
 % end
 % if manager['obstacle']:
 <dt>Nothing is started</dt><dd>{{manager['obstacle']}}</dd>
@@ -20,7 +35,7 @@
 <dt>State</dt><dd><span class="state lost">does not run</span></dd>
 % end
 % if manager['drain']:
-<dt>Drain</dt><dd>{{manager['drain']['who']}} has let it start nothing new, since {{stamp(manager['drain']['since'])}}; <code>qm drain off</code> ends that.</dd>
+<dt>Drain</dt><dd>{{manager['drain']['who']}} has let it start nothing new, since {{when(manager['drain']['since'])}}; <code>qm drain off</code> ends that.</dd>
 % else:
 <dt>Drain</dt><dd>off</dd>
 % end
@@ -49,6 +64,7 @@
 </tbody>
 </table>
 </section>
+</div>
 <section class="card" aria-labelledby="h-folders">
 <h2 id="h-folders">Folders</h2>
 <table class="folders">
@@ -91,7 +107,7 @@
 </tbody>
 </table>
 % else:
-<p>There are none in QM's log. <code>qm doctor</code> looks for what keeps QM from working well.</p>
+<p>There are none in QM's log. <code>qm doctor</code> looks closer, also at the records of all jobs.</p>
 % end
 % if found.failures:
 <h3>Notices that did not arrive</h3>
@@ -134,12 +150,25 @@
 </details>
 % end
 </section>
+<div class="cards">
+<section class="card" aria-labelledby="h-page">
+<h2 id="h-page">This page</h2>
+<dl class="facts">
+<dt>Process</dt><dd>{{page_process}}</dd>
+<dt>Live updates</dt><dd>{{streams.taken}} of {{streams.total}} places taken\\
+% if streams.taken >= streams.total:
+; <span class="bad">who comes now looks every few seconds instead</span>\\
+% end
+<br><progress value="{{f'{streams.taken / streams.total:.2f}'}}" aria-label="Places of live updates that are taken"></progress></dd>
+</dl>
+<p class="quiet">A browser takes one place, however many tabs it has open.</p>
+</section>
 <section class="card" aria-labelledby="h-versions">
 <h2 id="h-versions">Versions</h2>
 <dl class="facts">
 % for name, version in versions:
 <dt>{{name}}</dt><dd>{{version}}</dd>
 % end
-<dt>This page</dt><dd>process {{page_process}}</dd>
 </dl>
 </section>
+</div>

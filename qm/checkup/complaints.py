@@ -8,7 +8,7 @@ import sysconfig
 import time
 from collections.abc import Iterator, Sequence
 
-from qm.cli.finding import OK, WARNING, Finding
+from qm.checkup.finding import OK, WARNING, Finding
 from qm.config import Config
 from qm.folders.layout import Layout
 from qm.model import State, Steering

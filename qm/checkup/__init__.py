@@ -1,0 +1,1 @@
+"""What keeps QM from working well: found for ``qm doctor`` and for the page."""
