@@ -2,7 +2,7 @@
 
 ``python -m tests.contract.script_runner FOLDER COMMAND [CWD [CPU NICE]]`` prints
 one JSON object a line. Orders: ``end`` ends the tree, ``ask`` asks it to end,
-``suspend``, ``resume`` and ``sample`` do as they say, any other line is repeated.
+``suspend``, ``resume``, ``sample`` and ``usage`` do as they say, any other line is repeated.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ def main() -> None:
                 elif line == b"sample":
                     script.sample()
                     tell(peak_memory=script.peak_memory)
+                elif line == b"usage":
+                    tell(**script.usage()._asdict())
                 else:
                     tell(line=line.decode())
             if orders.closed:
@@ -64,6 +66,7 @@ def main() -> None:
             cpu_seconds=script.cpu_seconds,
             peak_memory=script.peak_memory,
             survivors=script.survivors(),
+            in_the_end=script.usage()._asdict(),
         )
         script.end_now(20, orders.wait)
 

@@ -270,6 +270,38 @@ def test_the_memory_of_the_whole_tree_is_told(start: Start, tmp_path: Path) -> N
         assert run.told()["peak_memory"] > 60_000_000
 
 
+BUSY = """
+import subprocess, sys
+child = "print('up', flush=True)\\nwhile True: pass"
+subprocess.run([sys.executable, "-c", child])
+"""
+
+
+@not_in_wine("its Job Objects count neither time nor memory")
+def test_the_use_of_a_whole_tree_is_told_and_its_time_never_falls(
+    start: Start, tmp_path: Path
+) -> None:
+    with start(python_command(tmp_path / "job folder", BUSY)) as run:
+        run.told()
+        wait_until(lambda: run.log().strip())
+
+        def use() -> dict[str, float]:
+            run.order("usage")
+            found: dict[str, float] = run.told()
+            return found
+
+        first = use()
+        assert 2 <= first["processes"] <= 4 and first["memory"] > 5_000_000
+        wait_until(lambda: use()["cpu_seconds"] > first["cpu_seconds"] + 0.2)
+        last = use()
+        run.order("end")
+        run.told()
+        facts = run.told()
+    end = facts["in_the_end"]
+    assert (end["processes"], end["memory"]) == (0, 0)
+    assert end["cpu_seconds"] >= last["cpu_seconds"] > first["cpu_seconds"]
+
+
 @not_in_wine("its Job Objects count neither time nor memory")
 def test_cpu_time_and_memory_of_a_short_script_are_told(start: Start, tmp_path: Path) -> None:
     code = "x = bytearray(b'1') * 60_000_000; sum(i * i for i in range(2_000_000))"

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from qm.osops import TOKEN_VARIABLE
+from qm.osops import TOKEN_VARIABLE, descendants
+from qm.osops.tree import cpu_seconds_of
 from qm.osops.usage import MachineUsage, machine_usage, tree_usage
 from tests.live.harness import wait_for
 
@@ -56,6 +57,16 @@ def test_a_supervisor_with_another_job_tells_nothing(supervisor: subprocess.Pope
 def test_a_process_that_is_gone_tells_nothing(supervisor: subprocess.Popen[bytes]) -> None:
     supervisor.communicate(timeout=20)
     assert tree_usage(supervisor.pid, "the token") is None
+
+
+def test_the_time_of_a_process_is_its_own_and_one_that_is_gone_has_none(
+    supervisor: subprocess.Popen[bytes],
+) -> None:
+    (worker,) = descendants(supervisor.pid)
+    before = cpu_seconds_of([supervisor.pid, worker])
+    assert before[worker] > 0.05 and before[worker] > before[supervisor.pid]
+    supervisor.communicate(timeout=20)
+    assert cpu_seconds_of([supervisor.pid, worker]) == {}
 
 
 def test_a_busy_machine_is_seen_to_be_busy() -> None:
