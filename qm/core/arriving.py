@@ -315,11 +315,11 @@ def on_not_accepted(state: CoreState, event: ev.NotAccepted, now: Now) -> list[a
     return refusals + wait(state, arrival, event.reason, after, now)
 
 
-def refused(state: CoreState, job: Job, now: Now) -> list[act.Action]:
-    """A refused folder lies in QM_lost+found."""
+def refused(state: CoreState, job: Job, now: Now, *, dropped_as: str) -> list[act.Action]:
+    """A refused folder lies in QM_lost+found; others may wait for the name it was dropped with."""
     told = [*submission_known(state, job), *end_known(state, job)]
     told += not_set(state, job.id, f"job {job.id} was refused: {job.reason}")
-    told += on_end(state, job, now)
+    told += on_end(state, replace(job, name=dropped_as), now)
     name = state.accepting.pop(job.id, None)
     arrival = None if name is None else state.arrivals.get(name)
     if arrival is None:

@@ -75,6 +75,11 @@ def _on_index_lost(state: CoreState, event: ev.IndexLost, now: Now) -> list[act.
     ]
 
 
+def _on_index_complete(state: CoreState, event: ev.IndexComplete, now: Now) -> list[act.Action]:
+    """Jobs that others come after were perhaps looked up in an index without them."""
+    return [] if state.obstacle is STARTING else depending.on_start_over(state, now)
+
+
 def _on_tick(state: CoreState, event: ev.Tick, now: Now) -> list[act.Action]:
     return moving.on_tick(state, now)
 
@@ -114,6 +119,7 @@ HANDLERS: dict[type[ev.Event], Handler] = {
     ev.Listed: _on_listed,
     ev.Found: _on_found,
     ev.IndexLost: _on_index_lost,
+    ev.IndexComplete: _on_index_complete,
     ev.Frozen: _on_frozen,
     ev.Asked: asking.on_asked,
     ev.Tick: _on_tick,

@@ -285,6 +285,11 @@ class IndexLost:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexComplete:
+    """The index was held against the folders: ended jobs that were not found may be found now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frozen:
     """QM_qJobs cannot be listed, or (None) can be again: until then nothing is decided."""
 
@@ -358,6 +363,7 @@ Event = (
     | Listed
     | Found
     | IndexLost
+    | IndexComplete
     | Frozen
     | Asked
     | Tick

@@ -25,11 +25,12 @@ def on_moved(state: CoreState, event: ev.Moved, now: Now) -> list[act.Action]:
         return []
     job = replace(ending.action.job, name=event.name)
     if job.state is State.REJECTED:
-        return refused(state, job, now)
+        return refused(state, job, now, dropped_as=ending.action.job.name)
     told = end_known(state, job)
     if isinstance(ending.action, act.Finish):
         return told  # Those after it know since its record was written.
-    return [*told, *on_end(state, job, now)]
+    # In QM_lost+found it may have another name, as its own was taken; others come after that.
+    return [*told, *on_end(state, ending.action.job, now)]
 
 
 def on_unmovable(state: CoreState, event: ev.Unmovable, now: Now) -> list[act.Action]:

@@ -69,6 +69,8 @@ class Finisher:
             self._record([job], vanished=True)
         crash_point("finish.vanished", job.name)
         self.index.put(row_of(job, vanished=True))
+        # No folder is left from which a row that a crash took could be made again.
+        flush(self.index)
 
     def _record(self, jobs: list[Job], *, vanished: bool = False) -> None:
         """The notices first: once the history knows an end, it is not told again."""
@@ -186,7 +188,8 @@ class Finisher:
                 if intent.fresh and not _has_own_record(folder, job):
                     set_aside_old(folder)
                 with folder.sub(OWN, create=True) as own:
-                    write_job(own, job, Claim(self.boot, claimed=False))
+                    # Of what is torn by a power cut, no index could be made anew.
+                    write_job(own, job, Claim(self.boot, claimed=False), sync=self.sync)
                     crash_point("close.recorded", job.name)
                     write_end(own, intent.end, sync=self.sync)
                     crash_point("close.ended", job.name)

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from qm.crashpoints import crash_point
 from qm.effects.finish import flush
@@ -21,11 +22,20 @@ _BATCH = 500
 _LAST = (Place.DONE, Place.LOST)
 
 
+class _Stranger(NamedTuple):
+    """A folder with the records of another one: a copy, or restored from a backup."""
+
+    records: Records
+    name: str
+    place: Place
+
+
 class Librarian:
     """Keeps the index true where people move, rename and delete ended jobs. One thread.
 
     ``strayed`` is told of jobs that a person moved among the ended ones before
-    their end, or into QM_Jobs before their claim, until they lie there no more.
+    their end, or into QM_Jobs before their claim or after their end, until they
+    lie there no more.
     """
 
     def __init__(
@@ -42,17 +52,21 @@ class Librarian:
         self._adopt = adopt
         self._missed: set[tuple[Place, int]] = set()
         self._stamps: dict[Place, int] = {}
+        self._ended_here: set[int] = set()
+        """Jobs with an end that lay in QM_Jobs at the last look."""
 
     def reconcile(self) -> float:
         """Bring the index up to date; returns the seconds that it took."""
         began = time.monotonic()
+        strangers: list[_Stranger] = []
         for place in _LAST:
             stamp = _mtime(self._layout.place(place))
             settled = not any(where is place for where, _ in self._missed)
             if stamp is None or (self._stamps.get(place) == stamp and settled):
                 continue
             self._stamps[place] = stamp
-            self._compare(place)
+            strangers += self._compare(place)
+        self._take_in(strangers)
         self._look_at_running()
         return time.monotonic() - began
 
@@ -66,62 +80,87 @@ class Librarian:
         crash_point("index.begun")
         self.reconcile()
 
-    def _compare(self, place: Place) -> None:
+    def _compare(self, place: Place) -> list[_Stranger]:
+        """Look at what is new in a folder; returns what carries the records of another one."""
         # The folder first: a job's row is committed before its folder appears.
         found = self._list(place)
         if found is None:
-            return
+            return []
         try:
             known = self._index.known(place)
         except sqlite3.Error:
-            return
-        ids = {job_id for job_id, _ in known.values()}
+            return []
+        shown = _best_of_each_name(known, found)
         seen_again: set[int] = set()
+        strangers: list[_Stranger] = []
         count = 0
         for name, inode in found.items():
-            _, known_inode = known.get(name, (None, None))
-            if known_inode == inode:
+            if shown.get(name, (0, None))[1] == inode:
                 continue
-            row = self._read(place, name, ids)
-            if row is not None:
+            records = self._read(place, name)
+            if records is None:
+                continue
+            row = row_from_records(records, name, place, adopt=self._adopt)
+            if row is None:
+                self._tell_if_strayed(records, place)
+                if records.job is not None and not records.is_ours:
+                    strangers.append(_Stranger(records, name, place))
+                continue
+            self._index.put(row)
+            seen_again.add(row.id)
+            count += 1
+            if count % _BATCH == 0:
+                flush(self._index)
+        beaten = {i for i, name, _ in known if shown[name][0] != i}
+        gone = {i for i, name, _ in known if name not in found}
+        self._remove_missing(place, (gone | beaten) - seen_again)
+        flush(self._index)
+        return strangers
+
+    def _take_in(self, strangers: list[_Stranger]) -> None:
+        """A folder restored from a backup keeps its id, a copy of a job that is there does not."""
+        if not strangers:
+            return
+        try:
+            ids = self._index.ids()
+        except sqlite3.Error:
+            return
+        for records, name, place in strangers:
+            row = row_from_records(records, name, place, adopt=True)
+            if row is not None and row.id not in ids:
                 self._index.put(row)
-                seen_again.add(row.id)
-                count += 1
-                if count % _BATCH == 0:
-                    flush(self._index)
-        self._remove_missing(place, found, known, seen_again)
+                ids.add(row.id)
         flush(self._index)
 
-    def _remove_missing(
-        self,
-        place: Place,
-        found: dict[str, int],
-        known: dict[str, tuple[int, int]],
-        seen_again: set[int],
-    ) -> None:
-        missing = {i for name, (i, _) in known.items() if name not in found} - seen_again
+    def _remove_missing(self, place: Place, missing: set[int]) -> None:
         before = {job_id for where, job_id in self._missed if where is place}
         for job_id in missing & before:
             self._index.remove(job_id)
+            # What was a copy of it may be all that is left.
+            self._stamps.clear()
         # Missed once, it may be on its way: its row is committed before its folder moves.
         self._missed = {entry for entry in self._missed if entry[0] is not place}
         self._missed |= {(place, job_id) for job_id in missing - before}
 
     def _look_at_running(self) -> None:
-        """A waiting job that a person moved to QM_Jobs does not run by that."""
+        """A job that a person moved to QM_Jobs does not run by that, whether it waited or ended."""
         place = Place.RUNNING
         stamp = _mtime(self._layout.place(place))
         if stamp is None or self._stamps.get(place) == stamp:
             return
         self._stamps[place] = stamp
+        ended_before, self._ended_here = self._ended_here, set()
         for name in self._list(place) or {}:
-            try:
-                records = read_records(self._layout.path(place, name), name)
-            except OSError as error:
-                if is_passing(error):
-                    self._stamps.pop(place, None)
+            records = self._read(place, name)
+            if records is None or records.job is None or records.claim is None:
                 continue
-            if records.claim is not None and not records.claim.claimed:
+            if records.ended and records.is_ours:
+                # Looked at twice: one that has just ended is on its way out.
+                self._stamps.pop(place, None)
+                self._ended_here.add(records.job.id)
+                if records.job.id in ended_before:
+                    self._strayed(records.job, place)
+            elif not records.claim.claimed:
                 self._tell_if_strayed(records, place)
 
     def _tell_if_strayed(self, records: Records, place: Place) -> None:
@@ -143,19 +182,25 @@ class Librarian:
             return None
         return found
 
-    def _read(self, place: Place, name: str, ids: set[int]) -> Row | None:
+    def _read(self, place: Place, name: str) -> Records | None:
         try:
-            records = read_records(self._layout.path(place, name), name)
+            return read_records(self._layout.path(place, name), name)
         except OSError as error:
             if is_passing(error):
                 self._stamps.pop(place, None)
             return None
-        # A folder restored from a backup keeps its id, a copy of a job that is there does not.
-        alone = records.job is not None and records.job.id not in ids
-        row = row_from_records(records, name, place, adopt=self._adopt or alone)
-        if row is None:
-            self._tell_if_strayed(records, place)
-        return row
+
+
+def _best_of_each_name(
+    known: list[tuple[int, str, int]], found: dict[str, int]
+) -> dict[str, tuple[int, int]]:
+    """Name to id and inode; of two rows of a name that of the folder, else the newer one."""
+    best: dict[str, tuple[int, int]] = {}
+    for job_id, name, inode in known:
+        before = best.get(name)
+        if before is None or found.get(name) in (inode, None) or before[1] != found[name]:
+            best[name] = job_id, inode
+    return best
 
 
 def _mtime(path: str) -> int | None:

@@ -228,18 +228,26 @@ class Index:
             self._connection.execute("DELETE FROM arrivals")
             self._connection.execute("DELETE FROM jobs WHERE ended IS NULL")
 
-    def known(self, place: Place) -> dict[str, tuple[int, int]]:
-        """The ended jobs of one folder: name -> (id, inode). sqlite3.Error where the index
-        cannot be read.
+    def known(self, place: Place) -> list[tuple[int, str, int]]:
+        """The ended jobs of one folder: id, name and inode of each, by id. Two may have one name,
+        until it is known which of them lies there. sqlite3.Error where it cannot be read.
         """
         with self._file:
             if self._connection is None:
                 raise sqlite3.OperationalError("the index is not open")
-            rows = self._connection.execute(
-                "SELECT name, id, inode FROM jobs WHERE place=? AND ended IS NOT NULL",
-                (place.value,),
-            )
-            return {name: (job_id, inode) for name, job_id, inode in rows}
+            query = "SELECT id, name, inode FROM jobs WHERE place=? AND ended IS NOT NULL"
+            return self._connection.execute(f"{query} ORDER BY id", (place.value,)).fetchall()
+
+    def ids(self) -> set[int]:
+        """The ids of all jobs, of those that wait for :meth:`flush` as well. sqlite3.Error where
+        the index cannot be read.
+        """
+        with self._file:
+            if self._connection is None:
+                raise sqlite3.OperationalError("the index is not open")
+            found = {job_id for (job_id,) in self._connection.execute("SELECT id FROM jobs")}
+        with self._lock:
+            return (found - self._gone) | self._rows.keys()
 
     def close(self) -> None:
         """Write what waits and close the file."""

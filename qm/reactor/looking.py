@@ -113,6 +113,7 @@ class IndexKeeper(threading.Thread):
         """Until stopped."""
         reconcile_at = 0.0
         failures = burden = 0
+        incomplete = True
         while not self._ended.is_set():
             self._index.wait_for_change(_LOST_EVERY)
             # What changes within a moment goes into one transaction.
@@ -127,12 +128,15 @@ class IndexKeeper(threading.Thread):
                     self._post(ev.IndexLost())
                 if self._rebuild:
                     self._librarian.rebuild()
-                    self._rebuild = False
+                    self._rebuild, incomplete = False, True
                 self._index.flush()
                 now = time.monotonic()
                 if now >= reconcile_at:
                     took = self._librarian.reconcile()
                     reconcile_at = time.monotonic() + max(self._rescan, _SHARE * took)
+                    if incomplete:
+                        self._post(ev.IndexComplete())
+                        incomplete = False
                 if failures:
                     log.info("the index is written again")
                 failures = burden = 0

@@ -194,6 +194,28 @@ def test_a_job_after_itself_is_refused() -> None:
     assert "a comes after itself" in str(only(look, act.Close).job.reason)
 
 
+def test_a_refused_drop_ends_under_the_name_that_others_wait_for() -> None:
+    """In QM_lost+found its name was taken."""
+    bench = Bench()
+    child = bench.queue("child", after=("afterok:prep",))
+    looked_up(bench, child, prep=None)
+    bench.tell(ev.Appeared("prep"))
+    look = bench.look("prep", identity=bench.new_identity(), found=usable(after=("afterok:prep",)))
+    refused = only(look, act.Close).job
+    gone = only(bench.tell(ev.Moved(refused.id, State.REJECTED, "prep.2")), act.Close)
+    assert gone.job.id == child.id and gone.job.state is State.ABORTED
+
+
+def test_what_was_not_found_is_looked_up_again_when_the_index_is_complete() -> None:
+    bench = Bench()
+    child = bench.queue("child", after=("afterok:prep",))
+    looked_up(bench, child, prep=None)
+    again = only(bench.tell(ev.IndexComplete()), act.FindEnded)
+    assert again == act.FindEnded(child.id, {"prep": None})
+    looked_up(bench, child, prep=KnownEnd(3, "prep", State.FINISHED, None))
+    assert bench.claim().job.id == child.id
+
+
 def test_a_job_may_come_after_an_earlier_one_of_its_own_name() -> None:
     bench = Bench()
     earlier = bench.start("step")

@@ -41,7 +41,7 @@ def test_a_row_comes_back_as_it_was_put(path: str, index: Index) -> None:
         assert reader.waiting_and_running() == rows[:1]
         assert reader.ended_since("2026-01-01T00:00:09.000Z") == rows[1:]
         assert reader.ended_since("2026-01-01T00:00:09.001Z") == []
-    assert index.known(Place.DONE) == {"job2": (2, ended.identity.inode)}
+    assert index.known(Place.DONE) == [(2, "job2", ended.identity.inode)]
 
 
 def test_nothing_is_seen_before_the_flush_and_everything_after(path: str, index: Index) -> None:

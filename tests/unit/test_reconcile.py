@@ -1,0 +1,124 @@
+"""The librarian: the index says what lies in the folders of ended jobs, whoever put it there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from qm.effects.reconcile import Librarian
+from qm.folders.layout import Layout
+from qm.index import Index, reading, row_of
+from qm.jobdir import own_folder, write_end, write_job
+from qm.model import PLACE_OF, Job, Outcome, Place, Reason, State
+from qm.records import Claim, End
+from tests.fakes.jobs import a_job_folder
+
+
+class Shelves:
+    """A QM_FOLDER, its index, and who keeps it."""
+
+    def __init__(self, root: Path) -> None:
+        self.layout = Layout(str(root))
+        self.layout.create()
+        self.index = Index(self.layout.index_file)
+        self.index.open()
+        self.strayed: list[tuple[int, Place]] = []
+        self.librarian = Librarian(
+            self.layout, self.index, lambda job, place: self.strayed.append((job.id, place))
+        )
+
+    def path(self, place: Place, name: str) -> Path:
+        return Path(self.layout.path(place, name))
+
+    def ended(self, job_id: int, name: str, *, shown: bool = True) -> Job:
+        """A cancelled job in its last place; in the index, where it is ``shown``."""
+        job = a_job_folder(self.path(Place.LOST, name), job_id)
+        return self.record(job, shown=shown)
+
+    def record(self, job: Job, *, shown: bool = True) -> Job:
+        """The folder's records say that it is this job, cancelled."""
+        outcome = Outcome(ended="2026-01-01T00:00:09.000Z", reason=Reason("User", "x"))
+        job = replace(job, state=State.CANCELLED, reason=outcome.reason, outcome=outcome)
+        path = self.layout.path(PLACE_OF[State.CANCELLED], job.name)
+        with own_folder(path, create=True) as own:
+            write_job(own, job, Claim("b", claimed=False))
+            write_end(own, End(job.attempt, State.CANCELLED, outcome), sync=False)
+        if shown:
+            self.index.put(row_of(job))
+            self.index.flush()
+        return job
+
+    def rows(self) -> dict[int, tuple[str, str | None]]:
+        self.index.flush()
+        with reading(self.layout.index_file) as index:
+            return {row.id: (row.name, row.place) for row in index.rows()}
+
+
+@pytest.fixture
+def shelves(tmp_path: Path) -> Iterator[Shelves]:
+    made = Shelves(tmp_path)
+    yield made
+    made.index.close()
+
+
+def test_of_two_rows_of_one_folder_the_newer_job_stays(shelves: Shelves) -> None:
+    """A refused job was dropped again, and refused again: it is another job by then."""
+    old = shelves.ended(1, "a")
+    shelves.record(replace(old, id=2))
+    assert shelves.rows().keys() == {1, 2}
+    shelves.librarian.reconcile()
+    shelves.librarian.reconcile()
+    assert shelves.rows() == {2: ("a", "QM_lost+found")}
+
+
+def test_of_two_rows_of_one_name_that_of_the_folder_stays(shelves: Shelves) -> None:
+    old = shelves.ended(1, "a")
+    shelves.index.put(row_of(replace(old, id=2, identity=old.identity._replace(inode=1))))
+    shelves.index.flush()
+    shelves.librarian.reconcile()
+    shelves.librarian.reconcile()
+    assert shelves.rows() == {1: ("a", "QM_lost+found")}
+
+
+@pytest.mark.parametrize("copy", ["QM_dJobs/z", "QM_dJobs/0", "QM_lost+found/0", "QM_lost+found/z"])
+def test_a_copy_of_an_ended_job_does_not_take_its_place_in_a_new_index(
+    shelves: Shelves, copy: str
+) -> None:
+    job = shelves.ended(1, "job", shown=False)
+    source = shelves.path(Place.LOST, job.name)
+    shutil.copytree(source, Path(shelves.layout.root) / copy)
+    shelves.librarian.rebuild()
+    assert shelves.rows() == {1: ("job", "QM_lost+found")}
+
+
+def test_a_copy_of_a_job_that_runs_again_does_not_take_its_place(shelves: Shelves) -> None:
+    job = shelves.ended(1, "job")
+    shutil.copytree(shelves.path(Place.LOST, "job"), shelves.path(Place.LOST, "copy"))
+    shelves.path(Place.LOST, "job").rename(shelves.path(Place.WAITING, "job"))
+    shelves.index.put(row_of(replace(job, state=State.QUEUED, reason=None, outcome=None)))
+    shelves.librarian.reconcile()
+    assert shelves.rows() == {1: ("job", "QM_qJobs")}
+
+
+def test_what_is_left_of_a_deleted_job_is_its_copy(shelves: Shelves) -> None:
+    shelves.ended(1, "job")
+    shutil.copytree(shelves.path(Place.LOST, "job"), shelves.path(Place.DONE, "copy"))
+    shelves.librarian.reconcile()
+    shutil.rmtree(shelves.path(Place.LOST, "job"))
+    for _ in range(3):
+        shelves.librarian.reconcile()
+    assert shelves.rows() == {1: ("copy", "QM_dJobs")}
+
+
+def test_an_ended_job_that_a_person_moved_to_the_running_ones_is_told(shelves: Shelves) -> None:
+    """At the second look: one that has just ended lies there as well."""
+    shelves.ended(1, "job")
+    shelves.path(Place.LOST, "job").rename(shelves.path(Place.RUNNING, "job"))
+    shelves.librarian.reconcile()
+    assert shelves.strayed == []
+    shelves.librarian.reconcile()
+    assert shelves.strayed == [(1, Place.RUNNING)]
