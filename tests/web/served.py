@@ -241,6 +241,11 @@ def example_path(rule: str) -> str:
     return _VARIABLE.sub(lambda found: _EXAMPLES.get(found[2] or "", "x"), rule)
 
 
+def is_our_picture(address: str | None) -> bool:
+    """True for the address of a picture that is part of our pages; a job's is none of those."""
+    return (address or "").startswith(("/static/", "data:image/svg+xml,"))
+
+
 def digest_of(folder: Path) -> str:
     """What tells two states of a folder apart: all names and contents, and links as they are.
 

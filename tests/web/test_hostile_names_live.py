@@ -15,7 +15,7 @@ from qm.names import shown as as_shown
 from tests.live.harness import wait_for
 from tests.web.browser import a_browser, a_tab
 from tests.web.jobs import Shown, fill, shown_queue
-from tests.web.served import Visitor
+from tests.web.served import Visitor, is_our_picture
 from tests.web.test_guard_routes import Page, crawl
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class Text(HTMLParser):
         self.tags: set[str] = set()
         self.words = ""
         self.tips: list[str] = []
+        self.images: list[str] = []
         self.title = ""
         self._in_title = False
         self.feed(page)
@@ -106,6 +107,7 @@ class Text(HTMLParser):
         """Note it."""
         self.tags.add(tag)
         self._in_title = tag == "title"
+        self.images += [dict(attrs).get("src") or ""] if tag == "img" else []
         self.tips += [v or "" for name, v in attrs if name in ("title", "value", "aria-label")]
 
     def handle_endtag(self, tag: str) -> None:
@@ -121,7 +123,8 @@ class Text(HTMLParser):
 def faults(text: str) -> list[str]:
     """What a page has that only markup from a job can have brought."""
     page, plain = Page(text), Text(text)
-    found = [*page.inline, *(plain.tags & {"img", "iframe", "object", "embed", "base"})]
+    found = [*page.inline, *(plain.tags & {"iframe", "object", "embed", "base"})]
+    found += [address for address in plain.images if not is_our_picture(address)]
     found += [link for link in page.links if not link.startswith(("/", "#", "?"))]
     found += [link for link in page.links if link.startswith("//")]
     return found + [character for character in "\x1b\u202e" if character in text]
@@ -215,7 +218,9 @@ def look_at(browser: Browser, jobs: Jobs, address: str, button: str) -> None:
                 tab.page.get_by_role("button", name=button)
             ).first.click()
             tab.page.locator("dialog[open], main form").first.wait_for()
-        assert tab.page.locator("img, iframe").count() == 0
+        assert tab.page.locator("iframe").count() == 0
+        pictures = tab.page.evaluate("[...document.images].map((one) => one.getAttribute('src'))")
+        assert all(map(is_our_picture, pictures)), pictures
         assert tab.page.locator("[onerror], [onload]").count() == 0
         hostile = tab.page.evaluate(
             "[...document.links].map((one) => one.protocol).filter((one) => one !== 'http:')"
