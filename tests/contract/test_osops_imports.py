@@ -12,6 +12,7 @@ from tests.contract.system_under_test import ON_WINDOWS, python
 
 OTHER_SYSTEM = "qm.osops.posix_" if ON_WINDOWS else "qm.osops.windows_"
 PURE = {"qm.osops.windows_names"}
+pytestmark = pytest.mark.timeout(600)  # Each module is imported anew: slow where it is emulated.
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(qm.__path__, "qm.")
