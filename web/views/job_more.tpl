@@ -14,6 +14,9 @@
 </section>
 <section class="list" id="about" aria-labelledby="h-about">
 <h2 id="h-about">Info</h2>
+% if not (job.command or job.options or job.notes or info_file):
+<p class="quiet">QM could read nothing that tells what it is to run.</p>
+% end
 % if job.command:
 <p>Command</p>
 <pre id="command">{{job.command}}</pre>

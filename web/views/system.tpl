@@ -150,7 +150,6 @@
 </details>
 % end
 </section>
-<div class="cards">
 <section class="card" aria-labelledby="h-page">
 <h2 id="h-page">This page</h2>
 <dl class="facts">
@@ -165,10 +164,9 @@
 </section>
 <section class="card" aria-labelledby="h-versions">
 <h2 id="h-versions">Versions</h2>
-<dl class="facts">
+<dl class="facts versions">
 % for name, version in versions:
-<dt>{{name}}</dt><dd>{{version}}</dd>
+<div><dt>{{name}}</dt><dd>{{version}}</dd></div>
 % end
 </dl>
 </section>
-</div>
