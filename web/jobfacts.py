@@ -19,6 +19,7 @@ from qm.rows import row_from_records
 from qm.view import Entry, find, locate
 from qm.view.details import details
 from qm.view.entries import NOT_RUNNING, Explained, entry_of, waits_for_its_turn
+from web.earlier import EarlierRuns
 from web.joblog import open_log
 from web.logpiece import tail
 from web.logview import LogView, Span, Style, plain_text
@@ -29,7 +30,6 @@ from web.target import LARGEST_ID, job_target
 TAIL = 64 * 1024
 """Bytes of the log that are in the page itself."""
 _INFO_FILE = 64 * 1024
-_RUNS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class JobReader:
         self._layout = layout
         self._standing = StandingReader(layout)
         self._meters = Meters(layout)
+        self._earlier = EarlierRuns(layout)
 
     def facts(self, job_id: int, now: float) -> JobFacts:
         """The job of this id; NoSuchJob."""
@@ -85,7 +86,11 @@ class JobReader:
         return JobFacts(
             entry=entry,
             details=details(self._layout, entry),
-            earlier=_earlier(self._layout, entry),
+            earlier=tuple(
+                entry_of(row, self._layout)
+                for row in self._earlier.runs(entry.name)
+                if row.id != job_id
+            ),
             activity=activity,
             manager_runs=running,
             now=now,
@@ -152,20 +157,6 @@ def _by_row(layout: Layout, job_id: int) -> Entry | None:
         return None
     why = Explained(str(NOT_RUNNING)) if waits_for_its_turn(row) else None
     return entry_of(row, layout, why)
-
-
-def _earlier(layout: Layout, entry: Entry) -> tuple[Entry, ...]:
-    try:
-        with reading(layout.index_file) as index:
-            rows = index.rows(
-                "name = ? AND id != ? AND ended IS NOT NULL",
-                (entry.name, entry.id),
-                # By the id, in which order the index has them: a name may have ended 100,000 times.
-                f"ORDER BY id DESC LIMIT {_RUNS}",
-            )
-    except sqlite3.Error:
-        return ()
-    return tuple(entry_of(row, layout) for row in rows)
 
 
 def finished(entries: tuple[Entry, ...]) -> list[Entry]:

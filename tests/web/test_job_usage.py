@@ -300,3 +300,22 @@ def test_axe_finds_no_fault_with_the_plots_and_a_phone_is_wide_enough(
             assert tab.page.locator("#usage svg.series").first.is_visible()
             assert tab.axe() == []
             assert tab.overflow() <= 0
+
+
+@pytest.mark.live
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the script is for /bin/sh")
+def test_a_job_without_progress_tells_its_time_left_by_earlier_runs(shown: Shown) -> None:
+    for name in ("habit", "habit.2", "habit.3"):
+        shown.queue.drop(name, "sleep 15")
+    for name in ("habit", "habit.2", "habit.3"):
+        shown.queue.wait_done(name, timeout=60)
+    shown.queue.drop("habit.4", "sleep 600")
+    shown.queue.wait_running("habit.4")
+    job = wait_for("it is a job", lambda: (shown.queue.row("habit.4") or {}).get("id"))
+    for address in ("/QM", f"/job/{job}"):
+        text = shown.visitor.ask(address).text
+        assert 'title="by 3 earlier runs">~ ' in text, text
+    past = shown.visitor.ask(f"/job/{job}").text.partition('id="h-history"')[2]
+    assert all(f"({name})" in past for name in ("habit", "habit.2", "habit.3"))
+    assert shown.queue.run("kill", str(job)).returncode == 0

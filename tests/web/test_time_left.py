@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from qm.model import Outcome, State
 from qm.progress import Progress
 from qm.times import utc_text
 from tests.fakes.jobs import a_job
-from web.earlier import RUNS, EarlierRuns
+from web.earlier import RUNS, EarlierRuns, base_name
 from web.pages.timeleft import range_text, time_left_text
 
 HOUR = 3600.0
@@ -115,6 +116,8 @@ def test_only_the_last_runs_of_that_name_that_ended_well_count(
         put(index, number, "train", number)
     put(index, 30, "train", 5000, State.FAILED)
     put(index, 31, "other", 7)
+    for name in ("train.old", "train.1.5", "trainer", "train.02", "train.2x"):
+        put(index, 40 + len(name), name, 8000)
     index.put(row_of(a_job(32, name="train")))
     index.flush()
     found = EarlierRuns(layout).durations(["train", "other", "unknown"])
@@ -122,14 +125,39 @@ def test_only_the_last_runs_of_that_name_that_ended_well_count(
     assert found["other"] == pytest.approx([7]) and "unknown" not in found
 
 
-def test_what_was_read_is_remembered_for_a_while(layout: Layout, index: Index) -> None:
-    clock = [0.0]
-    runs = EarlierRuns(layout, lambda: clock[0])
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        *(("train", "train"), ("train.2", "train"), ("train.19", "train"), ("a.2.3", "a.2")),
+        *(("train.1", "train.1"), ("train.02", "train.02"), (".2", ".2"), ("v1.2b", "v1.2b")),
+    ],
+)
+def test_the_number_that_qm_appends_to_a_name_is_known(name: str, base: str) -> None:
+    assert base_name(name) == base
+
+
+def test_runs_that_got_a_number_behind_their_name_are_runs_of_it(
+    layout: Layout, index: Index
+) -> None:
+    for number, name in enumerate(("train", "train.2", "train.10"), 1):
+        put(index, number, name, 10.0 * number)
+    index.flush()
+    runs = EarlierRuns(layout)
+    for name in ("train", "train.2", "train.77"):
+        assert runs.durations([name])[name] == pytest.approx((30, 20, 10))
+        assert [row.id for row in runs.runs(name)] == [3, 2, 1]
+    assert runs.runs("trai") == ()
+
+
+def test_what_took_long_to_read_is_remembered_for_a_while(layout: Layout, index: Index) -> None:
+    clock = itertools.count(0.0, 1.0)
+    runs = EarlierRuns(layout, lambda: next(clock))
     assert runs.durations(["train"]) == {}
     put(index, 1, "train", 12)
     index.flush()
     assert runs.durations(["train"]) == {}
-    clock[0] = 60.0
+    for _ in range(30):
+        next(clock)
     assert runs.durations(["train"])["train"] == pytest.approx((12.0,))
 
 

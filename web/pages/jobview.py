@@ -150,7 +150,7 @@ def job_view(facts: JobFacts, why_not: WhyNot) -> JobView:
         environment=_environment(options),
         notes=tuple(shown(str(note)) for note in told.get("notes", ())),
         attempts=_attempts(entry, told.get("attempts", ())),
-        earlier=tuple(_of_entry(one) for one in facts.earlier),
+        earlier=tuple(_of_entry(one, entry.name) for one in facts.earlier),
         resources=_resources(facts),
         manager_runs=facts.manager_runs,
     )
@@ -274,10 +274,12 @@ def _attempts(entry: Entry, attempts: Any) -> tuple[Attempt, ...]:
     )
 
 
-def _of_entry(entry: Entry) -> Attempt:
+def _of_entry(entry: Entry, name: str) -> Attempt:
+    """An earlier job; its name is told where another number is behind it than behind ``name``."""
+    label = f"job {entry.id}" if entry.name == name else entry.label
     return Attempt(
         address=href("job", entry.id or 0),
-        label=f"job {entry.id}" + (f", attempt {entry.attempt}" if entry.attempt > 1 else ""),
+        label=f"{label}, attempt {entry.attempt}" if entry.attempt > 1 else label,
         state=entry.state.lower(),
         reason=shown((entry.reason or "").partition(": ")[2]),
         started=entry.started,
