@@ -227,6 +227,15 @@ def write_end(own: FolderHandle, end: End, *, sync: bool) -> None:
     own.write("end.json", encode(end_record(end)), sync=sync)
 
 
+def write_ended(own: FolderHandle, job: Job, claim: Claim, end: End, *, sync: bool) -> None:
+    """Write ``job.json`` and ``end.json``; with ``sync`` both are on disk, names and all."""
+    own.write("job.json", encode(job_record(job, claim)), sync=sync)
+    crash_point("close.recorded", job.name)
+    write_end(own, end, sync=sync)
+    if sync:
+        own.sync()
+
+
 def write_kill(own: FolderHandle, job: Job, reason: Reason, grace: float, request: str) -> None:
     """Mark the current attempt to be stopped; its supervisor obeys, manager or not."""
     mark: dict[str, Any] = {

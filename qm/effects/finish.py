@@ -16,11 +16,11 @@ from qm.effects.intents import Intent, remove_intent, write_intent
 from qm.folders.layout import Layout
 from qm.history import History
 from qm.index import Index, row_of
-from qm.jobdir import own_folder, read_records, set_aside_old, write_end, write_job
+from qm.jobdir import own_folder, read_records, set_aside_old, write_ended
 from qm.jobfiles import LOG, OWN, set_aside
 from qm.model import PLACE_OF, Job, Place, State
 from qm.notify import Notice, notice_of
-from qm.osops import FolderHandle, end_carriers, rename_folder, write_all
+from qm.osops import FolderHandle, end_carriers, rename_folder, sync_folder, write_all
 from qm.records import Claim, encode, job_record
 
 FinishEnd = ev.Moved | ev.Unmovable
@@ -171,6 +171,10 @@ class Finisher:
         flush(self.index)
         crash_point("close.remembered", job.name)
         moved = self._move(job, intent.place, to, intent.target)
+        if self.sync and isinstance(moved, ev.Moved):
+            # Durable before the intent goes: a file system may bring the later change to disk,
+            # and not the earlier one of another folder.
+            sync_folder(self.layout.place(to))
         if isinstance(moved, ev.Moved) and not moved.gone and not told:
             self._tell_beside(moved.name, intent.log)
         return moved
@@ -188,10 +192,8 @@ class Finisher:
                 if intent.fresh and not _has_own_record(folder, job):
                     set_aside_old(folder)
                 with folder.sub(OWN, create=True) as own:
-                    # Of what is torn by a power cut, no index could be made anew.
-                    write_job(own, job, Claim(self.boot, claimed=False), sync=self.sync)
-                    crash_point("close.recorded", job.name)
-                    write_end(own, intent.end, sync=self.sync)
+                    claim = Claim(self.boot, claimed=False)
+                    write_ended(own, job, claim, intent.end, sync=self.sync)
                     crash_point("close.ended", job.name)
                 _write_log(folder, intent.log, replace_it=job.state is not State.LOST)
                 crash_point("close.logged", job.name)
