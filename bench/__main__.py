@@ -19,6 +19,7 @@ from bench import drain, growth, idle, latency, looking, planning, startup, subm
 from bench.machine import busy_percent, describe
 from bench.plan import Plan, plan_of
 from bench.report import Section, machine_text, whole_report
+from bench.simulate.command import simulate_command
 
 Measure = Callable[[Plan], Section]
 
@@ -142,6 +143,7 @@ def program() -> click.Group:
     """The command line, one command for each benchmark and one for all of them."""
     commands = [_command(name, [name], _first_line(m)) for name, m in BENCHMARKS.items()]
     commands.append(_command("all", list(BENCHMARKS), "All of them, one after the other."))
+    commands.append(simulate_command)
     return click.Group(
         "bench",
         commands=commands,
