@@ -77,15 +77,19 @@ def _line(row: Row) -> dict[str, Any]:
 
 
 @contextmanager
-def filled_page(plan: WebPlan, name: str) -> Iterator[Filled]:
-    """A new one, in a folder of this name."""
+def filled_page(plan: WebPlan, name: str, *, idle: bool = False) -> Iterator[Filled]:
+    """A new one, in a folder of this name. ``idle``: nothing runs or waits there."""
     base = plan.where / name
     base.mkdir()
+    waiting = 0 if idle else plan.waiting
     with (
-        filled(base / "QM", plan.waiting, plan.ended, DAYS) as (layout, index),
+        filled(base / "QM", waiting, plan.ended, DAYS) as (layout, index),
         served(Path(layout.root)) as page,
     ):
-        yield Filled(page, index, Path(layout.root), layout.index_file)
+        made = Filled(page, index, Path(layout.root), layout.index_file)
+        if idle:
+            made.end_running()
+        yield made
 
 
 def measure_pages(plan: WebPlan) -> list[Figure]:

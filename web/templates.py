@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,26 +64,24 @@ class Templates:
         /,
         *,
         title: str,
-        scripts: Iterable[str] = (),
         refresh: float | None = None,
         queue_folder: str = "",
         **values: Any,
     ) -> str:
         """The page ``views/<name>.tpl`` within ``views/base.tpl``.
 
-        ``scripts`` are names in ``static/``; ``refresh`` is after how many
-        seconds a browser without scripts shall load the page again. ``queue_folder``
-        is what to start QM on again, should it end while somebody looks.
+        ``refresh`` is after how many seconds a browser without scripts shall load
+        the page again. ``queue_folder`` is what to start QM on again, should it end
+        while somebody looks.
         """
         body = self.part(name, **values)
         frame = {
             "body": body,
             "title": title,
-            "scripts": tuple(scripts),
             "refresh": None if refresh is None else max(1, math.ceil(refresh)),
             "navigation": NAVIGATION,
             "here": bottle.request.path if bottle.request.environ else "",
-            "theme": _theme(),
+            "theme": theme(),
             "queue_folder": queue_folder,
         }
         return self.part(_BASE, **frame)
@@ -95,7 +93,7 @@ class Templates:
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _theme() -> str:
+def theme() -> str:
     """``light`` or ``dark`` where the person at the browser has chosen one."""
     header = bottle.request.environ.get("HTTP_COOKIE", "")
     chosen = next(iter(cookie_values(header, "qm_theme")), "")

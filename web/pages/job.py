@@ -24,7 +24,6 @@ from web.roles import caller
 from web.routing import Role, Routes
 from web.site import Site
 
-SCRIPTS = ("log.js",)
 _ONLY_OPERATORS = "Display_details is off: only an operator may see logs and files. Log in first."
 _TELL_ERROR = frozenset({State.FAILED.value, State.KILLED.value, State.LOST.value})
 
@@ -45,7 +44,6 @@ class JobPage:
         return self._site.render(
             "job",
             title=view.title,
-            scripts=SCRIPTS,
             refresh=None if view.ended else rate,
             every=rate,
             **values,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import secrets
 import time
 
 import bottle
@@ -15,14 +15,15 @@ from web.pages.board import Board, Facts, board_of
 from web.pages.ended import EndedReader
 from web.pages.filters import SINCE, Filters, read_filters
 from web.pages.standing import Meters, StandingReader
+from web.pages.tag import is_known, tag_of
 from web.pages.verbs import NAMES, VERBS, why_not
 from web.problem import Problem
 from web.roles import caller
 from web.routing import Role, Routes
 from web.site import Site
+from web.templates import theme
 
-SCRIPTS = ("upload.js",)
-"""Beside those of all pages, where they are there."""
+_HTML = "text/html; charset=utf-8"
 
 
 class MainPage:
@@ -34,34 +35,50 @@ class MainPage:
         self._ended = EndedReader(site.layout)
         self._meters = Meters(site.layout)
         self._earlier = EarlierRuns(site.layout)
+        self._process = secrets.token_hex(4)
         # Only of somebody at this machine the name is known.
         self._me = site.who() if is_loopback_host(site.config.web.host) else ""
 
-    def whole(self) -> str:
-        """The page."""
-        filters = _filters()
-        board = self._board(filters)
-        site = self._site
-        return site.render(
+    def whole(self) -> bottle.HTTPResponse:
+        """The page; 304 where the browser has just that.
+
+        What is shown to somebody who has logged in is not kept by any browser.
+        """
+        board, said, site = self._board(_filters()), _said(), self._site
+        tag = self._tag(board)
+        headers = {"Content-Type": _HTML}
+        if not caller().logged_in:
+            whole_tag = tag_of(board, time.time(), tag, said, bottle.request.path, theme())
+            headers |= {"ETag": whole_tag, "Cache-Control": "private, no-cache"}
+            if is_known(whole_tag, bottle.request.get_header("If-None-Match", "")):
+                return bottle.HTTPResponse(b"", 304, headers)
+        text = site.render(
             "main",
             title=board.title,
-            scripts=tuple(name for name in SCRIPTS if name in site.static),
             refresh=site.config.web.refresh_rate,
             every=site.config.web.refresh_rate,
-            said=_said(),
+            said=said,
+            tag=tag,
             waiting_folder=shown(os.path.join(site.layout.root, "QM_qJobs")),
             **_values(board),
         )
+        return bottle.HTTPResponse(text, 200, headers)
 
     def part(self) -> bottle.HTTPResponse:
         """What changes of it, as HTML; 304 where the browser has just that."""
         board = self._board(_filters())
-        text = self._site.templates.part("board", **_values(board)).encode("utf-8")
-        tag = f'"{hashlib.sha256(text).hexdigest()[:16]}"'
-        headers = {"Content-Type": "text/html; charset=utf-8", "ETag": tag}
-        if tag in bottle.request.get_header("If-None-Match", ""):
+        tag = self._tag(board)
+        headers = {"Content-Type": _HTML, "ETag": tag}
+        if is_known(tag, bottle.request.get_header("If-None-Match", "")):
             return bottle.HTTPResponse(b"", 304, headers)
+        text = self._site.templates.part("board", **_values(board)).encode("utf-8")
         return bottle.HTTPResponse(text, 200, headers)
+
+    def _tag(self, board: Board) -> str:
+        """Of the part that changes, as it is shown to who asks."""
+        # Another process may have other templates, and times of today become those of yesterday.
+        now = time.time()
+        return tag_of(board, now, self._process, time.localtime(now)[:3], caller().word)
 
     def _board(self, filters: Filters) -> Board:
         if not filters.text:

@@ -1,6 +1,6 @@
 // What changes in QM, for all tabs of a browser: as a shared worker it holds the one connection
 // that the server is asked for (browsers open no more than six to one host). Where there are
-// no shared workers, live.js loads this file into the page.
+// no shared workers, live.js opens one for each tab.
 'use strict';
 
 (() => {

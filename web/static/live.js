@@ -23,30 +23,33 @@
 
   const share = () => {
     const { port } = new SharedWorker(address, { name: 'qm-events' });
+    let gone = false;
     const listen = () => {
-      port.postMessage({ kind: 'listen', topics: [...topics], visible: isVisible() });
+      // A page that is left becomes hidden after it has said good-bye.
+      if (!gone) port.postMessage({ kind: 'listen', topics: [...topics], visible: isVisible() });
     };
     port.addEventListener('message', ({ data }) => dispatch(data));
     port.start();
     document.addEventListener('visibilitychange', listen);
-    addEventListener('pagehide', () => port.postMessage({ kind: 'bye' }));
-    addEventListener('pageshow', (event) => event.persisted && listen());
+    addEventListener('pagehide', () => {
+      gone = true;
+      port.postMessage({ kind: 'bye' });
+    });
+    addEventListener('pageshow', (event) => {
+      gone = false;
+      if (event.persisted) listen();
+    });
     listen();
   };
 
   // Each tab for itself: a hidden one lets its connection go, there are only six of them.
   const alone = () => {
-    const script = document.createElement('script');
-    script.src = address;
-    script.addEventListener('load', () => {
-      const feed = new self.QMFeed(dispatch);
-      const follow = () => feed.listen(isVisible() ? topics : []);
-      document.addEventListener('visibilitychange', follow);
-      addEventListener('pagehide', () => feed.listen([]));
-      addEventListener('pageshow', (event) => event.persisted && follow());
-      follow();
-    });
-    document.head.append(script);
+    const feed = new self.QMFeed(dispatch);
+    const follow = () => feed.listen(isVisible() ? topics : []);
+    document.addEventListener('visibilitychange', follow);
+    addEventListener('pagehide', () => feed.listen([]));
+    addEventListener('pageshow', (event) => event.persisted && follow());
+    follow();
   };
 
   if (typeof SharedWorker === 'undefined') {

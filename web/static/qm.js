@@ -7,7 +7,8 @@
   const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
   const live = $('#live');
   const dialog = $('#dialog');
-  const SOONEST = 400;
+  const SOONEST = 150;
+  const SETTLED = 300;
   const IDLE = 20000;
 
   // Is the person using this, so that nothing in it may move?
@@ -97,7 +98,7 @@
   const reveal = () => $$('[data-copy]').forEach((button) => { button.hidden = false; });
 
   // Look again.
-  let tag = '';
+  let tag = live ? live.dataset.tag || '' : '';
   let asked = 0;
   let timer = 0;
   let pending = false;
@@ -159,11 +160,12 @@
       later();
     }
   };
-  const soon = () => {
-    if (pending) return;
+  const soon = (least = 0) => {
+    // A hidden tab looks when it is shown again.
+    if (pending || document.hidden) return;
     pending = true;
     clearTimeout(timer);
-    timer = setTimeout(look, Math.max(0, asked + SOONEST - Date.now()));
+    timer = setTimeout(look, Math.max(least, asked + SOONEST - Date.now()));
   };
   // Figures of running jobs and, without a stream, everything: every Refresh_Rate seconds.
   const later = () => {
@@ -213,11 +215,13 @@
     $('#cut').hidden = state !== 'offline';
   };
   if (live) {
-    document.addEventListener('qm:changed', soon);
+    // Who begins to listen is told to look, and a moment later what has changed before.
+    document.addEventListener('qm:changed', ({ detail }) => soon(detail.reset ? SETTLED : 0));
     document.addEventListener('qm:live', ({ detail }) => {
       told = detail.state;
       if (detail.state !== 'live' || state !== 'live') become(detail.state);
-      soon();
+      // With a stream comes what was missed.
+      if (detail.state !== 'live') soon();
     });
     document.addEventListener('visibilitychange', () => (document.hidden ? clearTimeout(timer) : look(true)));
     addEventListener('popstate', () => look(true));

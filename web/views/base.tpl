@@ -1,5 +1,5 @@
 <!DOCTYPE html>
-<html lang="en" data-worker="{{static('events.js')}}" data-theme="{{theme}}">
+<html lang="en" data-worker="{{static('page.js')}}" data-theme="{{theme}}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -10,11 +10,7 @@
 <title>{{title}}</title>
 <link rel="icon" id="icon" type="image/svg+xml" href="{{static('icon.svg')}}">
 <link rel="stylesheet" href="{{static('qm.css')}}">
-<script src="{{static('qm.js')}}" defer></script>
-<script src="{{static('live.js')}}" defer></script>
-% for script in scripts:
-<script src="{{static(script)}}" defer></script>
-% end
+<script src="{{static('page.js')}}" defer></script>
 </head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>

@@ -11,7 +11,7 @@
 % if first:
 % include('drop.tpl')
 % end
-<div id="live" data-part="/parts/main" data-every="{{every}}" data-topics="queue progress manager">
+<div id="live" data-part="/parts/main" data-tag="{{tag}}" data-every="{{every}}" data-topics="queue progress manager">
 % include('board_top.tpl')
 </div>
 % if not first:
