@@ -21,8 +21,21 @@ _RAN = frozenset({"FINISHED", "FAILED", "KILLED", "LOST"})
 
 
 def listing(world: World) -> dict[str, list[str]]:
-    """What lies in each of the four folders."""
-    return {place.value: world.names(place) for place in Place}
+    """What lies in each of the four folders. Without jobs that come after others: for these, what
+    an ended folder is called now may count at a restart.
+    """
+    return {
+        place.value: [name for name in world.names(place) if not _comes_after(world, place, name)]
+        for place in Place
+    }
+
+
+def _comes_after(world: World, place: Place, name: str) -> bool:
+    try:
+        job = read_records(world.layout.path(place, name), name).job
+    except OSError:
+        return False
+    return job is not None and bool(job.options.after)
 
 
 def broken_promises(people: People, ends: dict[str, int]) -> list[str]:

@@ -111,9 +111,9 @@ class Librarian:
             count += 1
             if count % _BATCH == 0:
                 flush(self._index)
-        beaten = {i for i, name, _ in known if shown[name][0] != i}
-        gone = {i for i, name, _ in known if name not in found}
-        self._remove_missing(place, (gone | beaten) - seen_again)
+        # Gone, or another folder has its name; or the folder is a newer job's.
+        gone = {i for i, name, inode in known if found.get(name) != inode or shown[name][0] != i}
+        self._remove_missing(place, gone - seen_again)
         flush(self._index)
         return strangers
 
