@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from qm.crashpoints import crash_point
 from qm.identity import Identity
 from qm.jobfiles import LOG, OWN, set_aside
 from qm.model import Job, Outcome, Reason
-from qm.osops import FolderHandle
+from qm.osops import FolderHandle, started_at
 from qm.osops.shortage import is_passing
 from qm.records import (
     DAMAGE,
@@ -30,6 +31,8 @@ from qm.records import (
 )
 from qm.usagefile import USAGE
 
+STAGED = re.compile(r"\..+\.(\d+)\.new")
+"""The name of a record while it is written, and the process that writes it."""
 _ATTEMPT_RECORDS = (
     *("start.json", "exit.json", "end.json", "kill", "suspend", "exit.reserved"),
     USAGE,
@@ -276,6 +279,18 @@ def archive_attempt(folder: FolderHandle, own: FolderHandle, attempt: int) -> No
         crash_point("archive.records_moved", folder.path)
         if folder.exists(LOG) and not archive.exists(LOG):
             folder.rename(LOG, LOG, archive)
+
+
+def sweep_staged(own: FolderHandle) -> None:
+    """Remove records that a process which is gone has left half-written under a dot-name.
+
+    What cannot be removed hinders nobody.
+    """
+    with contextlib.suppress(OSError):
+        for name in own.names():
+            found = STAGED.fullmatch(name)
+            if found is not None and started_at(int(found[1])) is None:
+                own.remove(name)
 
 
 def set_aside_old(folder: FolderHandle) -> None:

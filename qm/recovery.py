@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
@@ -15,7 +16,7 @@ from qm.effects.claim import probe, take_back
 from qm.effects.finish import Finisher
 from qm.effects.intents import Intent, read_intents, remove_intent
 from qm.folders.layout import Layout
-from qm.jobdir import read_records
+from qm.jobdir import own_folder, read_records, sweep_staged
 from qm.model import Job, Place, State
 from qm.names import shown
 from qm.records import job_from_record
@@ -73,8 +74,9 @@ class Recovery:
         for name in sorted(os.listdir(folder)):
             if name.startswith("."):
                 continue
+            path = os.path.join(folder, name)
             try:
-                records = read_records(os.path.join(folder, name), name)
+                records = read_records(path, name)
             except OSError as error:
                 log.warning("%s in QM_Jobs cannot be read: %s", shown(name), error)
                 continue
@@ -82,6 +84,8 @@ class Recovery:
                 log.warning("%s in QM_Jobs is not a job of this QM: left alone", shown(name))
                 continue
             job = replace(records.job, identity=records.identity)
+            with contextlib.suppress(OSError), own_folder(path) as own:
+                sweep_staged(own)
             try:
                 found = probe(self._layout, act.Probe(job, Place.RUNNING))
             except OSError as error:

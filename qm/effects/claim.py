@@ -21,6 +21,7 @@ from qm.jobdir import (
     own_folder,
     read_hold,
     read_records,
+    sweep_staged,
     write_hold,
     write_job,
 )
@@ -90,8 +91,11 @@ class Claimer:
             with FolderHandle.open(path) as folder, folder.sub(OWN) as own:
                 if not folder.identity().same_folder(job.identity):
                     return ev.Vanished(job.id)
-                # The clock is needed only where the fingerprint is not known.
+                # The clock is needed only where the fingerprint is not known, which is so of
+                # jobs that an earlier manager has accepted, and perhaps half written.
                 clock = None if action.fingerprint is not None else self._inspector.clock
+                if clock is not None:
+                    sweep_staged(own)
                 scan = scan_open(folder, clock, look_for_writers=True)
                 hold = read_hold(own)
                 if hold is not None:
@@ -208,6 +212,7 @@ def take_back(
         if lock is None:
             return ev.StillLocked(job.id)
         try:
+            sweep_staged(own)
             crash_point("requeue.fencing", name)
             fenced = replace(job, token=new_token, name=name, cpus=(), gpus=())
             write_job(own, fenced, Claim(boot, claimed=False), sync=sync)

@@ -16,7 +16,7 @@ from qm.effects.intents import Intent, remove_intent, write_intent
 from qm.folders.layout import Layout
 from qm.history import History
 from qm.index import Index, row_of
-from qm.jobdir import own_folder, read_records, set_aside_old, write_ended
+from qm.jobdir import own_folder, read_records, set_aside_old, sweep_staged, write_ended
 from qm.jobfiles import LOG, OWN, set_aside
 from qm.model import PLACE_OF, Job, Place, State
 from qm.notify import Notice, notice_of
@@ -192,6 +192,7 @@ class Finisher:
                 if intent.fresh and not _has_own_record(folder, job):
                     set_aside_old(folder)
                 with folder.sub(OWN, create=True) as own:
+                    sweep_staged(own)
                     claim = Claim(self.boot, claimed=False)
                     write_ended(own, job, claim, intent.end, sync=self.sync)
                     crash_point("close.ended", job.name)
@@ -242,6 +243,7 @@ def remove_to_trash(layout: Layout, place: Place, name: str, request: str) -> st
     path = layout.path(place, name)
     with own_folder(path, create=True) as own:
         removal = {"request": request, "name": name, "place": place.value}
+        sweep_staged(own)
         own.write("removed", encode(removal))
         crash_point("remove.recorded", name)
     target = layout.free_name(layout.trash, name)

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from qm.identity import Identity
+from qm.jobdir import STAGED
 from qm.model import Place
 from qm.osops import identity_of, rename_folder
 
 _NAME_BYTES = 255
-_STAGED = re.compile(r"\..+\.\d+\.new")
+_STAGED_ANSWER = re.compile(r"\..+\.answer\.\d+\.new")
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,12 @@ class Layout:
         """Remove records that a crash left half-written. Only for who holds the manager's lock."""
         for folder in (self.own, self.intents):
             for name in os.listdir(folder):
-                if _STAGED.fullmatch(name):
+                if STAGED.fullmatch(name):
                     os.unlink(os.path.join(folder, name))
+        # Requests are written by others, at this moment perhaps.
+        for name in os.listdir(self.requests):
+            if _STAGED_ANSWER.fullmatch(name):
+                os.unlink(os.path.join(self.requests, name))
 
     def free_name(self, folder: str, name: str) -> str:
         """``name`` where it is free in ``folder``, else ``name.2``, ``name.3``, …
