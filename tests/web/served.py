@@ -207,12 +207,12 @@ def served(folder: Path, config: Path, port: int, command: Sequence[str] = ()) -
     ):
         page = Served(process, port, folder, config)
         try:
-            wait_for("the page answers", lambda: process.poll() is not None or answers(port))
+            wait_for("the page answers", lambda: process.poll() is not None or answers(port), 60)
             assert process.poll() is None, page.said()
             yield page
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(30)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,15 +93,15 @@ def test_a_waiting_listener_is_woken_at_once() -> None:
 
     def listen() -> None:
         began.set()
-        heard.append(hub.wait(last, ALL, 20))
+        heard.append(hub.wait(last, ALL, 3600))
 
-    thread = threading.Thread(target=listen)
+    thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    began.wait(5)
-    at = time.monotonic()
+    began.wait(30)
     hub.publish(QUEUE)
-    thread.join(5)
-    assert heard and heard[0].events and time.monotonic() - at < 5
+    # Whoever is not woken wakes up after an hour.
+    thread.join(30)
+    assert heard and heard[0].events
 
 
 def test_the_first_listener_wakes_whoever_looks_and_the_topics_are_counted() -> None:

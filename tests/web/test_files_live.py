@@ -14,12 +14,14 @@ import zipfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from statistics import median
 from urllib.parse import quote
 
 import psutil
 import pytest
 
 from tests.live.harness import wait_for
+from tests.web.cost import cost_of, seconds_of
 from tests.web.jobs import WAYS_OUT, Shown, fill, raw_name, shown_queue
 from tests.web.served import is_our_picture
 from web.content import FILE_HEADERS, REPORT_HEADERS
@@ -273,9 +275,8 @@ def test_pipes_sockets_and_devices_do_not_hang_the_page(shown: Shown) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(folder / "socket"))
     for name in ("pipe", "socket", "device"):
-        began = time.monotonic()
+        # Whatever hangs does so until the client gives up, after 20 s.
         assert shown.visitor.ask(f"{shown.files('odd')}/{name}").status == 404
-        assert time.monotonic() - began < 1
     assert "a pipe, a socket or a device" in shown.visitor.ask(shown.files("odd")).text
     packed = zipfile.ZipFile(io.BytesIO(shown.visitor.ask(f"/job/{number}/archive.zip").body))
     assert {"odd/pipe", "odd/socket", "odd/device"}.isdisjoint(packed.namelist())
@@ -323,10 +324,10 @@ def test_the_end_of_a_huge_log_comes_at_once(shown: Shown) -> None:
         log.truncate(5 << 30)
         log.seek(0, os.SEEK_END)
         log.write(b"last line\n")
-    began = time.monotonic()
-    answer = shown.visitor.ask(f"{shown.files('huge')}/huge.log", Range="bytes=-10")
+    with cost_of(shown.page) as cost:
+        answer = shown.visitor.ask(f"{shown.files('huge')}/huge.log", Range="bytes=-10")
     assert (answer.status, answer.text) == (206, "last line\n")
-    assert time.monotonic() - began < 1
+    assert cost.read < 50 << 20
     os.truncate(folder / "huge.log", 0)
 
 
@@ -335,17 +336,18 @@ def test_a_large_download_keeps_nobody_else_waiting(shown: Shown) -> None:
     _, folder = shown.ended("heavy")
     with open(folder / "heavy.log", "wb") as log:
         log.truncate(1 << 30)
-    waits = []
+    waits: list[float] = []
+    begun = time.monotonic()
     with begin_to_read(shown, f"{shown.files('heavy')}/heavy.log", 1 << 20) as connection:
         reader = threading.Thread(target=rest_of, args=(connection,))
         reader.start()
         while reader.is_alive():
-            began = time.monotonic()
-            assert shown.page.ask("/healthz").status == 200
-            waits.append(time.monotonic() - began)
+            waits.append(seconds_of(lambda: shown.page.ask("/healthz")))
         reader.join()
+    took = time.monotonic() - begun
     os.truncate(folder / "heavy.log", 0)
-    assert len(waits) > 5 and sorted(waits)[len(waits) // 2] < 0.25
+    # Who has to wait for the whole download does so once.
+    assert len(waits) > 5 and median(waits) < took / 5
 
 
 def test_a_zip_holds_the_job_and_its_length_is_known(shown: Shown, job: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.live.harness import wait_for
+from tests.web.cost import cost_of
 from tests.web.jobs import Shown, shown_queue
 
 pytestmark = pytest.mark.live
@@ -149,14 +149,13 @@ def test_a_gigabyte_is_opened_at_its_end_and_searched_in_time(shown: Shown) -> N
     with (folder / "process.log").open("r+b") as log:
         log.seek(GIB - 12)
         log.write(b"\nneedle here")
-    begin = time.monotonic()
-    assert shown.visitor.ask(f"{address}?tail=4096").text == "needle here"
-    opened = time.monotonic() - begin
-    found = shown.visitor.ask(f"{address}/search?q=needle&limit=1").json
-    searched = time.monotonic() - begin - opened
-    print(f"1 GiB: opened {opened * 1000:.0f} ms, searched {searched:.2f} s")
-    assert opened < 0.3
+    with cost_of(shown.page) as opened:
+        assert shown.visitor.ask(f"{address}?tail=4096").text == "needle here"
+    assert opened.read < GIB / 100
+    with cost_of(shown.page) as searched:
+        found = shown.visitor.ask(f"{address}/search?q=needle&limit=1").json
+    assert searched.cpu < 4
     if found["more"]:  # A slow or busy machine says so, and how far it came.
-        assert found["to"] > 0 and searched < 4
+        assert found["to"] > 0
     else:
         assert [item["byte"] for item in found["items"]] == [GIB - 11]

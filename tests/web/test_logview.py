@@ -104,12 +104,12 @@ def test_marks_that_turn_letters_round_are_shown_as_dots() -> None:
 
 
 def test_a_very_long_line_is_cut_and_says_how_much_is_missing() -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()
     view = LogView()
     for _ in range(160):
         view.feed("x" * 65536)
     lines = view.feed("\nnext\n")
-    assert time.monotonic() - begin < 2
+    assert time.thread_time() - begin < 2
     assert lines[0] == Span("x" * LONGEST, "")
     assert lines[1] == Span(f" … {160 * 65536 - LONGEST:,} characters more\n", "cut")
     assert lines[2] == Span("next\n", "")

@@ -253,7 +253,7 @@ def test_a_body_of_2_gb_is_refused_before_it_is_sent(page: Served, sender: Sende
         f"Authorization: Bearer {page.token().secret}\r\nContent-Type: application/octet-stream\r\n"
         "Content-Length: 2000000000\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", page.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=20) as connection:
         connection.sendall(head.encode())
         assert connection.recv(64).startswith(b"HTTP/1.1 413 ")
 
@@ -420,7 +420,7 @@ def test_a_client_that_dies_in_a_piece_leaves_whole_pieces(page: Served, sender:
         f"Host: 127.0.0.1:{page.port}\r\nAuthorization: Bearer {page.token().secret}\r\n"
         f"Content-Type: application/octet-stream\r\nContent-Length: {MIB}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", page.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=20) as connection:
         connection.sendall(head.encode() + data[MIB : MIB + 1000])
     assert sender.show(upload).json["received"] == MIB
     assert sender.put(upload, "big", data[MIB:], offset=MIB).status == 200
