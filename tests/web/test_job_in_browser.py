@@ -178,6 +178,29 @@ def test_a_job_is_run_again_and_its_new_log_shown(browser: Browser, shown: Shown
         assert logged(page).count("Job started by QM") == 1
 
 
+def test_a_log_is_followed_on_when_the_window_gets_another_size(
+    browser: Browser, shown: Shown
+) -> None:
+    go = shown.queue.folder.parent / "go-turned"
+    lines = "for i in $(seq 300); do echo line $i $(seq -s, 60); done"
+    shown.queue.drop("turned", f"{lines}; while [ ! -e {go} ]; do sleep 0.02; done; echo the end")
+    shown.queue.wait_running("turned")
+    job = wait_for("it is a job", lambda: (shown.queue.row("turned") or {}).get("id"))
+    rest = "(({scrollHeight, scrollTop, clientHeight}) => scrollHeight - scrollTop - clientHeight)"
+    at_end = f"() => {rest}(document.getElementById('log')) < 24"
+    with a_tab(browser, shown.page, shown.visitor) as tab:
+        page = tab.page
+        page.goto(f"/job/{job}")
+        wait_for_log(page, "line 300")
+        page.wait_for_function(at_end)
+        page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+        page.wait_for_function(at_end)
+        go.touch()
+        wait_for_log(page, "Job finished at")
+        page.wait_for_function(at_end)
+        assert page.locator("#log-follow").is_checked()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_fault_and_a_phone_is_wide_enough(
     browser: Browser, shown: Shown, scheme: str

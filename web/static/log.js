@@ -258,7 +258,12 @@
     return { node, start: from, lines: linesIn(spans) };
   };
   const atBottom = () => log.scrollHeight - log.scrollTop - log.clientHeight < 24;
-  const toBottom = () => { log.scrollTop = log.scrollHeight; };
+  // Where it was scrolled to last, by us or by the person.
+  let reached = 0;
+  const toBottom = () => {
+    log.scrollTop = log.scrollHeight;
+    reached = log.scrollTop;
+  };
   const count = () => parts.reduce((sum, part) => sum + part.lines, 0);
 
   // Add what follows. `end` is where the open line begins that is drawn anew each time.
@@ -395,10 +400,17 @@
   log.addEventListener('scroll', () => {
     clearTimeout(moved);
     moved = setTimeout(() => {
-      if (!atBottom() && follow.checked) follow.checked = false;
+      if (follow.checked && !atBottom()) {
+        // Lines that are drawn only now are higher than was guessed: only who goes up stops it.
+        if (log.scrollTop < reached) follow.checked = false;
+        else toBottom();
+      }
+      reached = log.scrollTop;
       edges();
     }, 60);
   }, { passive: true });
+  // A turned phone, or another size of the window, is no wish to look back.
+  new ResizeObserver(() => { if (follow.checked) toBottom(); }).observe(log);
   const edges = () => {
     // While something else is asked for, it waits.
     missed = busy;
