@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterable
@@ -28,7 +29,7 @@ from qm.jobdir import (
 from qm.jobfiles import OWN
 from qm.jobinfo.changes import apply_changes
 from qm.model import Job, Place, Reason
-from qm.osops import FolderHandle, sync_folder
+from qm.osops import FolderHandle, sync_file, sync_folder
 from qm.osops.scanning import Scan, scan_open
 from qm.records import Claim
 
@@ -252,6 +253,8 @@ def probe(layout: Layout, action: act.Probe) -> ev.Probed | ev.Vanished:
             lock = own.lock("lock")
             try:
                 records = read_records(path, name, job)
+                if lock is not None and records.exit is not None:
+                    _make_durable(own)
             finally:
                 if lock is not None:
                     lock.release()
@@ -260,3 +263,16 @@ def probe(layout: Layout, action: act.Probe) -> ev.Probed | ev.Vanished:
         return ev.Vanished(job.id)
     found_job = replace(records.job or job, identity=job.identity)
     return ev.Probed(found_job, place, records, locked=lock is None)
+
+
+def _make_durable(own: FolderHandle) -> None:
+    """An end that no supervisor has told: it may have been killed before it synced the record,
+    and nobody shall count on what a power cut can take.
+    """
+    with contextlib.suppress(PermissionError):
+        fd = own.append("exit.json")
+        try:
+            sync_file(fd)
+        finally:
+            os.close(fd)
+        own.sync()

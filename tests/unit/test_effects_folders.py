@@ -26,7 +26,7 @@ from qm.jobinfo.limits import Limits
 from qm.model import Job, Outcome, Place, Reason, State
 from qm.osops import FolderHandle, identity_of
 from qm.osops.scanning import FsClock, scan_folder
-from qm.records import Claim, End
+from qm.records import Claim, End, encode, outcome_record
 from tests.fakes.jobs import a_job
 
 TEXT = "[QMOptions]\nscript : true\n"
@@ -329,6 +329,20 @@ def test_a_probe_tells_lock_and_records(folders: Folders) -> None:
         held = probe(folders.layout, action)
         assert lock is not None and isinstance(held, ev.Probed) and held.locked
         lock.release()
+
+
+def test_an_end_that_no_supervisor_told_is_on_disk_before_it_is_counted_on(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = folders.claimed()
+    own = folders.path(Place.RUNNING) / ".qm"
+    record = {"attempt": job.attempt, "token": job.token, **outcome_record(OUTCOME)}
+    (own / "exit.json").write_bytes(encode(record))
+    synced: list[int] = []
+    monkeypatch.setattr("qm.effects.claim.sync_file", lambda fd: synced.append(os.fstat(fd).st_ino))
+    told = probe(folders.layout, act.Probe(job, Place.RUNNING))
+    assert isinstance(told, ev.Probed) and told.records.exit == OUTCOME
+    assert synced == [(own / "exit.json").stat().st_ino]
 
 
 # Ends.

@@ -126,8 +126,8 @@ def test_an_ended_job_that_a_person_moved_to_the_running_ones_is_told(shelves: S
 
 def test_a_job_whose_name_another_folder_has_now_is_gone(shelves: Shelves) -> None:
     shelves.ended(1, "job")
-    shutil.rmtree(shelves.path(Place.LOST, "job"))
     shelves.path(Place.DONE, "new").mkdir()
+    shutil.rmtree(shelves.path(Place.LOST, "job"))
     shelves.path(Place.DONE, "new").rename(shelves.path(Place.LOST, "job"))
     shelves.librarian.reconcile()
     shelves.librarian.reconcile()
