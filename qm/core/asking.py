@@ -15,7 +15,7 @@ from qm.core.pausing import ask_pause
 from qm.core.queueing import enqueue
 from qm.core.setting import ask_set, not_set
 from qm.core.settings import Now
-from qm.core.state import CoreState, Mark, Run
+from qm.core.state import STARTING, CoreState, Mark, Run
 from qm.core.steering import on_drain, on_limit, on_stop
 from qm.model import Place, Reason, State
 from qm.names import shown
@@ -30,6 +30,10 @@ def on_asked(state: CoreState, event: ev.Asked, now: Now) -> list[act.Action]:
     if event.verb == "restore":
         return [act.Restore(event.request, event.targets[0])]
     job_id = find(state, event.targets[0])
+    if job_id is None and state.obstacle is STARTING:
+        # It may be there, and not be known yet.
+        state.early.append(event)
+        return []
     if job_id is None:
         return _unknown(state, event)
     if event.verb == "kill":

@@ -52,7 +52,11 @@ def _on_found(state: CoreState, event: ev.Found, now: Now) -> list[act.Action]:
     if state.obstacle is not STARTING:
         return []
     state.obstacle = state.frozen_at_start
-    return [show_obstacle(state), *depending.on_start_over(state, now)]
+    actions = [show_obstacle(state), *depending.on_start_over(state, now)]
+    early, state.early = state.early, []
+    for asked in early:
+        actions += asking.on_asked(state, asked, now)
+    return actions
 
 
 def _on_index_lost(state: CoreState, event: ev.IndexLost, now: Now) -> list[act.Action]:

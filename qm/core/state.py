@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from qm.core import actions as act
+from qm.core import events as ev
 from qm.core.arrivals import Arrival, Arrivals
 from qm.core.dependents import Dependents
 from qm.core.pool import Pool
@@ -130,6 +131,8 @@ class CoreState:
     """Jobs that were found where nobody put them and are being probed."""
     ending: dict[int, Ending] = field(default_factory=dict)
     """Jobs that have ended and are being moved to their last place."""
+    early: list[ev.Asked] = field(default_factory=list)
+    """Requests about jobs that nobody knows yet: they wait until the start is over."""
     obstacle: Reason | None = field(default=STARTING)
     """Why nothing is decided at all."""
     frozen_at_start: Reason | None = None
