@@ -31,6 +31,39 @@ def lines(path: str, since: str | None = None) -> Iterator[Line]:
         return
 
 
+class Growing:
+    """A history that is read on from where it was read to the last time."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._at = 0
+        self._inode: int | None = None
+
+    def is_another(self) -> bool:
+        """True if what was read is not how the file begins now: it was replaced, or is gone."""
+        if self._inode is None:
+            return False
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError:
+            return True
+        return status.st_ino != self._inode or status.st_size < self._at
+
+    def more(self) -> Iterator[Line]:
+        """What was added, oldest first; a line that is being written comes the next time."""
+        try:
+            with open(self._path, "rb") as file:
+                self._inode = os.fstat(file.fileno()).st_ino
+                file.seek(self._at)
+                while block := file.readlines(_BLOCK):
+                    if not block[-1].endswith(b"\n"):
+                        block.pop()
+                    self._at += sum(map(len, block))
+                    yield from _parsed(block)
+        except FileNotFoundError:
+            return
+
+
 def _not_before(block: list[bytes], since: str) -> list[bytes]:
     """Without the lines that say that they ended earlier: they need not be parsed."""
     oldest = since.encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,13 +38,39 @@ class _Job:
 
 @dataclass(slots=True)
 class _Sum:
-    """One group while its jobs are added."""
+    """One group. ``waits`` and ``runs`` are in their order but for what was added since sort()."""
 
     states: dict[str, int] = field(default_factory=dict)
     processor_seconds: float = 0.0
     cpu_seconds: float = 0.0
     waits: list[float] = field(default_factory=list)
     runs: list[float] = field(default_factory=list)
+
+    def add(self, job: _Job) -> None:
+        """Count a job."""
+        self.states[job.state] = self.states.get(job.state, 0) + 1
+        self.processor_seconds += job.processor_seconds
+        self.cpu_seconds += job.cpu_seconds
+        if job.wait is not None:
+            self.waits.append(job.wait)
+        if job.run is not None:
+            self.runs.append(job.run)
+
+    def remove(self, job: _Job) -> None:
+        """Undo :meth:`add`; only of what is sorted."""
+        self.states[job.state] -= 1
+        # What rounding leaves shall not show as less than nothing.
+        self.processor_seconds = max(0.0, self.processor_seconds - job.processor_seconds)
+        self.cpu_seconds = max(0.0, self.cpu_seconds - job.cpu_seconds)
+        if job.wait is not None:
+            del self.waits[bisect_left(self.waits, job.wait)]
+        if job.run is not None:
+            del self.runs[bisect_left(self.runs, job.run)]
+
+    def sort(self) -> None:
+        """Put in order what was added: what is in order already costs next to nothing."""
+        self.waits.sort()
+        self.runs.sort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,31 +112,64 @@ def statistics_of(lines: Iterable[Line], by: Sequence[str]) -> Statistics:
     is added. A line that repeats an attempt, its folder having been taken away
     later, adds nothing.
     """
-    sums: dict[Key, _Sum] = {}
-    total = _Sum()
-    for job in _jobs(lines, by).values():
-        group = sums.get(job.key)
+    tally = Tally(by)
+    tally.add(lines)
+    return tally.statistics()
+
+
+class Tally:
+    """The same of a history that grows: each line is counted once, however often one looks."""
+
+    def __init__(self, by: Sequence[str]) -> None:
+        """``by`` are some of GROUPS."""
+        self._parts = [_PARTS[name] for name in by]
+        self._jobs: dict[int, _Job] = {}
+        self._keys: dict[Key, Key] = {}
+        self._sums: dict[Key, _Sum] = {}
+        self._total = _Sum()
+
+    def add(self, lines: Iterable[Line]) -> None:
+        """Count more lines; they come in the order of the history."""
+        touched: dict[int, _Job] = {}
+        for line in lines:
+            number = line["id"]
+            job = self._jobs.get(number)
+            if job is None:
+                job = self._jobs[number] = _Job()
+            elif number not in touched:
+                self._take_out(job)
+            touched[number] = job
+            repeated = line.get("vanished") and line["attempt"] == job.attempt
+            job.attempt, job.state = line["attempt"], line["state"]
+            key = tuple([part(line) for part in self._parts])
+            job.key = self._keys.setdefault(key, key)
+            if not repeated:
+                _count(job, line)
+        for job in touched.values():
+            self._put_in(job)
+        for key in {job.key for job in touched.values()}:
+            self._sums[key].sort()
+        self._total.sort()
+
+    def statistics(self) -> Statistics:
+        """The figures of all that was counted."""
+        groups = tuple(_figures(key, self._sums[key]) for key in sorted(self._sums))
+        return Statistics(groups, _figures((), self._total))
+
+    def _put_in(self, job: _Job) -> None:
+        group = self._sums.get(job.key)
         if group is None:
-            group = sums[job.key] = _Sum()
-        _add(group, job)
-    for group in sums.values():
-        _merge(total, group)
-    return Statistics(tuple(_figures(key, sums[key]) for key in sorted(sums)), _figures((), total))
+            group = self._sums[job.key] = _Sum()
+        group.add(job)
+        self._total.add(job)
 
-
-def _jobs(lines: Iterable[Line], by: Sequence[str]) -> dict[int, _Job]:
-    jobs: dict[int, _Job] = {}
-    parts = [_PARTS[name] for name in by]
-    for line in lines:
-        job = jobs.get(line["id"])
-        if job is None:
-            job = jobs[line["id"]] = _Job()
-        repeated = line.get("vanished") and line["attempt"] == job.attempt
-        job.attempt, job.state = line["attempt"], line["state"]
-        job.key = tuple([part(line) for part in parts])
-        if not repeated:
-            _count(job, line)
-    return jobs
+    def _take_out(self, job: _Job) -> None:
+        """Undo what a job counts, before another line changes it."""
+        group = self._sums[job.key]
+        group.remove(job)
+        self._total.remove(job)
+        if not any(group.states.values()):
+            del self._sums[job.key]
 
 
 def _count(job: _Job, line: Line) -> None:
@@ -150,25 +210,6 @@ def _month(line: Line) -> str:
 _PARTS: dict[str, Callable[[Line], str]] = {"owner": _owner, "month": _month, "name": _name}
 
 
-def _add(group: _Sum, job: _Job) -> None:
-    group.states[job.state] = group.states.get(job.state, 0) + 1
-    group.processor_seconds += job.processor_seconds
-    group.cpu_seconds += job.cpu_seconds
-    if job.wait is not None:
-        group.waits.append(job.wait)
-    if job.run is not None:
-        group.runs.append(job.run)
-
-
-def _merge(total: _Sum, group: _Sum) -> None:
-    for state, count in group.states.items():
-        total.states[state] = total.states.get(state, 0) + count
-    total.processor_seconds += group.processor_seconds
-    total.cpu_seconds += group.cpu_seconds
-    total.waits += group.waits
-    total.runs += group.runs
-
-
 def _figures(key: Key, group: _Sum) -> Figures:
     told = {state: group.states.get(state, 0) for state in _TOLD}
     jobs = sum(group.states.values())
@@ -193,8 +234,8 @@ def _mean(values: list[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _median(values: list[float]) -> float | None:
-    if not values:
+def _median(ordered: list[float]) -> float | None:
+    if not ordered:
         return None
-    ordered, middle = sorted(values), len(values) // 2
+    middle = len(ordered) // 2
     return (ordered[middle] + ordered[~middle]) / 2

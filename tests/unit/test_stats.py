@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from qm.cli.main import run
 from qm.times import utc_text
-from qm.view.attempts import lines, newest_first
+from qm.view.attempts import Growing, lines, newest_first
 from qm.view.query import Query, matcher
-from qm.view.statistics import statistics_of
+from qm.view.statistics import Figures, Tally, statistics_of
 
 NOW = 1_767_225_600.0
 DAY = 86400.0
@@ -168,6 +168,53 @@ def test_whatever_the_lines_say_the_groups_add_up(
         assert sum(ended) == group.jobs > 0
     hours = sum(group.processor_hours for group in found.groups)
     assert math.isclose(hours, found.total.processor_hours, abs_tol=1e-9)
+
+
+@given(ODD_LINES, st.integers(1, 5), st.sampled_from([("owner",), ("name", "month")]))
+def test_what_is_counted_piece_by_piece_is_what_is_counted_at_once(
+    odd: list[dict[str, Any]], size: int, by: tuple[str, ...]
+) -> None:
+    tally = Tally(by)
+    for first in range(0, len(odd), size):
+        tally.add(odd[first : first + size])
+        tally.statistics()
+    found, expected = tally.statistics(), statistics_of(odd, by)
+    assert [group.key for group in found.groups] == [group.key for group in expected.groups]
+    for one, other in zip(
+        (*found.groups, found.total), (*expected.groups, expected.total), strict=True
+    ):
+        for name in Figures.__slots__[1:]:
+            mine, theirs = getattr(one, name), getattr(other, name)
+            assert mine == pytest.approx(theirs, abs=1e-6), name
+
+
+def test_a_history_is_read_on_where_it_was_read_to(tmp_path: Path) -> None:
+    path = tmp_path / "h"
+    history = Growing(str(path))
+    assert list(history.more()) == [] and not history.is_another()
+    write(path, a_line(1), a_line(2))
+    assert [line["id"] for line in history.more()] == [1, 2]
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(a_line(3)))
+        file.flush()
+        assert list(history.more()) == []
+        file.write("\n" + json.dumps(a_line(4)) + "\n")
+    assert [line["id"] for line in history.more()] == [3, 4]
+    assert not history.is_another()
+
+
+@pytest.mark.parametrize("how", ["shorter", "another", "gone"])
+def test_a_history_that_was_replaced_is_another_one(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "h"
+    history = Growing(write(path, a_line(1), a_line(2)))
+    assert len(list(history.more())) == 2
+    if how == "shorter":
+        write(path, a_line(1))
+    else:
+        path.rename(tmp_path / "old")
+        if how == "another":
+            write(path, a_line(1), a_line(2), a_line(3))
+    assert history.is_another()
 
 
 def test_the_history_is_read_from_its_end_each_attempt_once(tmp_path: Path) -> None:

@@ -130,6 +130,19 @@ def test_the_history_is_read_again_only_when_it_has_grown(tmp_path: Path) -> Non
     assert reader.read(("owner",)).statistics.total.jobs == 2
 
 
+def test_a_history_that_was_replaced_is_counted_anew(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    reader = StatisticsReader(str(path), clock=Clock(0))
+    write(path, a_line(1), a_line(2))
+    assert reader.read(("owner",)).statistics.total.jobs == 2
+    path.rename(tmp_path / "old")
+    write(path, a_line(7))
+    assert reader.read(("owner",)).statistics.total.jobs == 1
+    write(path, a_line(7, attempt=2, state="FAILED"), a_line(8))
+    total = reader.read(("owner",)).statistics.total
+    assert (total.jobs, total.finished, total.failed) == (2, 1, 1)
+
+
 def test_where_reading_takes_long_it_is_not_done_all_the_time(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     clock = Clock(1)
