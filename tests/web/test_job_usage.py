@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -186,9 +187,10 @@ def test_a_hostile_table_is_not_shown(shown: Shown, kind: str) -> None:
 
 
 @pytest.mark.live
-@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes as on POSIX")
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder", "link to a folder of records"])
 def test_what_is_no_plain_file_is_not_opened(shown: Shown, kind: str) -> None:
+    if sys.platform == "win32":
+        pytest.skip("links and pipes as on POSIX")
     job, folder = shown.ended(kind.replace(" ", "_"))
     secret = shown.queue.folder.parent / "secret.csv"
     secret.write_bytes(encode_usage(a_table()))
@@ -221,6 +223,18 @@ def test_an_earlier_attempt_keeps_its_own_table(shown: Shown) -> None:
     for query, status in (("?run=3", 404), ("?run=x", 422), ("?x=1", 422)):
         assert shown.visitor.ask(f"/api/v1/jobs/{job}/usage{query}").status == status
     assert shown.visitor.ask("/api/v1/jobs/999999/usage").status == 404
+
+
+@pytest.mark.live
+def test_a_copy_of_a_job_does_not_bring_its_table_along(shown: Shown) -> None:
+    with_table(shown, "copied", a_table())
+    _, folder = shown.ended("copied")
+    copy = shutil.copytree(folder, shown.queue.staging / "the_copy")
+    shown.queue.move_in(copy)
+    arrived = shown.queue.wait_done("the_copy")
+    job = int(shown.queue.record("the_copy", "job.json")["id"])
+    assert (arrived / ".qm.1" / USAGE).exists()
+    assert usage(shown, job)["samples"] == [] and "<svg" not in section(shown, job)
 
 
 @pytest.mark.live
