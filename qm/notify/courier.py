@@ -18,6 +18,7 @@ from qm.times import utc_seconds
 
 log = logging.getLogger("qm")
 
+_CUT_EVERY = 0.1
 Locate = Callable[[Notice], str | None]
 """Where the job's folder lies now; None where it is gone."""
 
@@ -144,11 +145,16 @@ class Courier:
 
     def join(self, timeout: float) -> bool:
         """Wait for the thread's end, at most so many seconds; True if it has ended."""
-        thread = self._thread
-        if thread is None:
-            return True
-        thread.join(timeout)
-        return not thread.is_alive()
+        thread, until = self._thread, time.monotonic() + timeout
+        while thread is not None and thread.is_alive():
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            if self._channel is not None and self._stopping:
+                # What was just being begun when the stop came had nothing to be cut yet.
+                self._channel.cut()
+            thread.join(min(left, _CUT_EVERY))
+        return True
 
     def _push(self, delivery: _Delivery, due: float) -> None:
         heapq.heappush(self._waiting, (due, next(self._order), delivery))

@@ -251,7 +251,7 @@ def test_a_mail_that_is_refused_for_now_does_not_keep_others_waiting(
     smtp.recipient_answer = "250 OK"
     notifier.tell([a_notice(2)])
     wait_until("the next one has arrived", lambda: smtp.mails)
-    assert notifier.waiting() == 1
+    wait_until("the refused one waits alone", lambda: notifier.waiting() == 1)
 
 
 def test_what_is_refused_for_good_is_told_once_and_given_up(desk: Desk, web: WebServer) -> None:

@@ -74,26 +74,32 @@ def test_jobs_that_wait_for_each_other_are_told() -> None:
 
 
 @pytest.mark.parametrize("shapes", [4, 1000])
-def test_a_step_with_a_hundred_thousand_jobs_waiting_takes_less_than_5_ms(shapes: int) -> None:
+def test_a_step_is_not_dearer_with_ten_times_as_many_jobs_waiting(shapes: int) -> None:
+    few, many = (least_step(shapes, waiting) for waiting in (10_000, 100_000))
+    assert many < 5 * few
+
+
+def least_step(shapes: int, waiting: int) -> float:
+    """Seconds that the quickest of some steps took with so many jobs of so many shapes."""
     pick = random.Random(shapes)
     kinds = [
         Needs(pick.randint(1, 16), pick.randint(0, 64) * GB, pick.randint(0, 1))
         for _ in range(shapes)
     ]
     planner = Planner(Capacity(64, 256 * GB, 8), 600.0)
-    for n in range(1, 100_001):
+    for n in range(1, waiting + 1):
         walltime = pick.uniform(60, 1e5)
         planner.add(Waiting(n, kinds[n % shapes], walltime, pick.randint(0, 9), n, 0.0))
     planner.add(waits(-1, 64, priority=99))
     planner.started(runs(-2, 32, ends=1000.0))
-    best = 1.0
+    took = []
     for _ in range(20):
         began = time.perf_counter()
         job_id = planner.next(0.0)
-        best = min(best, time.perf_counter() - began)
+        took.append(time.perf_counter() - began)
         assert job_id is not None
         planner.remove(job_id)
-    assert best < 0.005
+    return min(took)
 
 
 def test_the_benchmark_tells_figures_for_scenario_and_steps(tmp_path: Path) -> None:
