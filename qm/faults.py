@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from qm.model import Reason
 from qm.osops.limits import file_limit
@@ -45,6 +46,16 @@ def disk_fault(folder: str) -> Reason | None:
         return Reason("DiskFull", f"{text}; QM leaves {format_size(LEAST_ROOM)} to running jobs")
     if room.files == 0:
         return Reason("DiskFull", f"the disk of {folder} can hold no more files (inodes)")
+    return None
+
+
+def closed_fault(*folders: str) -> Reason | None:
+    """The first of these folders that QM may not write into; None where it may, or they are not
+    there.
+    """
+    for folder in folders:
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK):
+            return Reason("Forbidden", f"QM may not write into {folder}")
     return None
 
 

@@ -16,7 +16,7 @@ from qm.effects.claim import probe, take_back
 from qm.effects.finish import Finisher
 from qm.effects.intents import Intent, read_intents, remove_intent
 from qm.folders.layout import Layout
-from qm.jobdir import own_folder, read_records, sweep_staged
+from qm.jobdir import Records, own_folder, read_records, sweep_staged
 from qm.model import Job, Place, State
 from qm.names import shown
 from qm.records import job_from_record
@@ -81,7 +81,7 @@ class Recovery:
                 log.warning("%s in QM_Jobs cannot be read: %s", shown(name), error)
                 continue
             if records.job is None or not (records.is_ours or moved):
-                log.warning("%s in QM_Jobs is not a job of this QM: left alone", shown(name))
+                log.warning("%s in QM_Jobs %s: left alone", shown(name), _not_ours(records))
                 continue
             job = replace(records.job, identity=records.identity)
             with contextlib.suppress(OSError), own_folder(path) as own:
@@ -103,6 +103,12 @@ class Recovery:
             crash_point("stop.put_back", job.name)
         except OSError as error:
             log.warning("job %d is put back by the next manager: %s", job.id, error)
+
+
+def _not_ours(records: Records) -> str:
+    if records.damaged:
+        return f"cannot be followed, for its {', '.join(records.damaged)} cannot be understood"
+    return "is not a job of this QM"
 
 
 def _ended(job: Job, intent: Intent) -> Job:

@@ -16,6 +16,7 @@ from qm.checkup.finding import OK, PROBLEM, WARNING, Finding
 from qm.config import Config
 from qm.control.client import manager_runs, manager_says
 from qm.errors import QMError
+from qm.faults import disk_fault
 from qm.folders.layout import Layout
 from qm.folders.selftest import self_test
 from qm.jobdir import read_records
@@ -114,7 +115,14 @@ def _state(config: Config, layout: Layout) -> Iterator[Finding]:
 def _strangers(config: Config, layout: Layout) -> Iterator[Finding]:
     for name in _names(layout, Place.RUNNING):
         records = read_records(layout.path(Place.RUNNING, name), name)
-        if records.job is None or not records.is_ours:
+        if records.job is None and "job.json" in records.damaged:
+            yield Finding(
+                PROBLEM,
+                f"{shown(name)} in QM_Jobs cannot be followed, for its job.json cannot be"
+                " understood; its script may run, and its files are whole",
+                "Once its process.log says that it has finished, move it into QM_dJobs.",
+            )
+        elif records.job is None or not records.is_ours:
             yield Finding(
                 WARNING,
                 f"{shown(name)} in QM_Jobs is no job of this QM; it is left alone",
@@ -169,7 +177,12 @@ def _events(config: Config, layout: Layout) -> Iterator[Finding]:
 def _space(config: Config, layout: Layout) -> Iterator[Finding]:
     free = shutil.disk_usage(layout.root).free
     text = f"{format_size(free)} free on the disk of {layout.root}"
-    if free < _NO_SPACE:
+    fault = disk_fault(layout.root)
+    if fault is not None and fault.word == "ReadOnly":
+        advice = "The system's log may say why; QM goes on once it can be written again."
+        yield Finding(PROBLEM, fault.text, advice)
+    elif fault is not None or free < _NO_SPACE:
+        text = text if fault is None else fault.text
         yield Finding(PROBLEM, text, "Make room: jobs fail on a full disk, and none is started.")
     elif free < _LITTLE_SPACE:
         yield Finding(WARNING, text, "Make room before jobs fail for want of it.")

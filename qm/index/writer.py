@@ -10,12 +10,15 @@ import threading
 from typing import NamedTuple
 
 from qm.crashpoints import crash_point
-from qm.index.rows import BUSY_MS, COLUMNS, LARGEST, SCHEMA, VERSION, ArrivalRow, Row, as_text
+from qm.index.rows import COLUMNS, LARGEST, SCHEMA, VERSION, ArrivalRow, Row, as_text
 from qm.index.trouble import gravity, remove_index
 from qm.model import Place
 
 log = logging.getLogger("qm.index")
 
+_PATIENCE = 1000
+_ONCE_LOCKED = 20
+"""Milliseconds to wait for another process that writes, who ought not to."""
 _INSERT = (
     f"INSERT OR REPLACE INTO jobs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 )
@@ -58,6 +61,7 @@ class Index:
         self._told: dict[str, str] = {}
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
+        self._patience = _PATIENCE
         self._changed = threading.Event()
 
     def open(self) -> bool:
@@ -82,12 +86,12 @@ class Index:
             remove_index(self._path)
             fresh = True
             self._connection = self._connect()
-        self._inode = os.stat(self._path).st_ino
+        self._inode, self._patience = os.stat(self._path).st_ino, _PATIENCE
         return fresh
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+            self._path, timeout=_PATIENCE / 1000, isolation_level=None, check_same_thread=False
         )
         try:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -157,7 +161,18 @@ class Index:
             except BaseException:
                 self._keep(pending)
                 self._changed.set()
+                self._wait_for_others(self._connection, _ONCE_LOCKED)
                 raise
+            self._wait_for_others(self._connection, _PATIENCE)
+
+    def _wait_for_others(self, connection: sqlite3.Connection, milliseconds: int) -> None:
+        """How long a write waits for a lock of another process: once one has come, jobs do not
+        wait for it with every write.
+        """
+        if milliseconds != self._patience:
+            self._patience = milliseconds
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute(f"PRAGMA busy_timeout={milliseconds}")
 
     def _take(self) -> _Pending | None:
         with self._lock:

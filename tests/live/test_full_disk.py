@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
-from io import RawIOBase
 from pathlib import Path
 
 import pytest
 
 from tests.live.harness import Queue, wait_for
+from tests.live.mounts import Disk, small_disk
 
 if not sys.platform.startswith("linux"):
     pytest.skip("needs a small file system of its own: tmpfs", allow_module_level=True)
@@ -19,46 +18,10 @@ if not sys.platform.startswith("linux"):
 pytestmark = pytest.mark.live
 
 
-class Disk:
-    """A small file system, and a file that fills it to the last byte."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.ballast = path / "ballast"
-
-    def fill(self) -> None:
-        """Leave no space at all."""
-        with open(self.ballast, "ab", buffering=0) as file:
-            for size in (1 << 16, 1 << 12, 1):
-                with pytest.raises(OSError, match="No space left"):
-                    write_for_ever(file, size)
-
-    def free(self) -> None:
-        """Make room again."""
-        self.ballast.unlink()
-
-
-def write_for_ever(file: RawIOBase, size: int) -> None:
-    """Until there is no space left for so many bytes."""
-    while True:
-        file.write(b"x" * size)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(path)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True, check=False, timeout=30)
-    except FileNotFoundError:
-        pytest.skip("no mount command here")
-    if mounted.returncode != 0:
-        pytest.skip("this user may not mount a tmpfs")
-    try:
-        yield Disk(path)
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True, timeout=30)
+    with small_disk(tmp_path / "disk") as disk:
+        yield disk
 
 
 @pytest.fixture
