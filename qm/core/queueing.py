@@ -126,7 +126,7 @@ def on_due(state: CoreState, now: Now) -> list[act.Action]:
         if job_id in state.unfound:
             state.unfound.discard(job_id)
             actions += _look_up(state, state.jobs[job_id])
-        actions += settle(state, job_id, now)
+        actions += review(state, job_id, now)
     return actions
 
 

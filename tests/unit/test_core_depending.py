@@ -467,6 +467,18 @@ def test_a_lookup_that_could_not_be_made_is_made_again() -> None:
     assert bench.claim().job.id == child.id
 
 
+def test_a_child_whose_lookup_failed_learns_by_another_childs_lookup_that_it_never_starts() -> None:
+    bench = Bench()
+    child = bench.queue("child", after=("afterok:77",))
+    bench.state.jobs[child.id] = bound = replace(child, depends=(Dependency("afterok", "77", 77),))
+    bench.state.dependents.link(bound)
+    bench.tell(ev.EndsFound(child.id, {}))
+    other = bench.queue("other", after=("afterany:77",))
+    looked_up(bench, other, **{"77": KnownEnd(77, "prep", State.CANCELLED, None)})
+    gone = only(bench.tick(40), act.Close)
+    assert (gone.job.id, gone.job.state) == (child.id, State.ABORTED)
+
+
 def test_a_lookup_from_before_a_parent_ran_again_aborts_nobody() -> None:
     bench = Bench(processors=1)
     child = bench.queue("child", after=("afterok:prep",))
