@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from qm.usagefile import USAGE, decode_usage
 from tests.contract.system_under_test import ON_WINDOWS, UNDER_WINE
 from tests.live.harness import Queue, is_gone, wait_for
 
@@ -103,6 +104,23 @@ def test_an_exit_code_is_kept_and_a_refusal_is_told(queue: Queue) -> None:
     assert outcome(queue, "fails")["exit_code"] == 7
     queue.wait_lost("refused", PATIENCE)
     assert "gone.py" in queue.process_log("refused")
+
+
+def test_what_a_job_uses_is_written_down_while_it_runs(queue: Queue) -> None:
+    python_job(queue, "uses", f"x = bytearray(b'1') * 60_000_000\n{UNTIL_TOLD}")
+    wait_said(queue, "uses", "begun")
+    folder = queue.folder / "QM_Jobs" / "uses"
+    table = folder / ".qm" / USAGE
+
+    def seen() -> int:
+        samples = decode_usage(table.read_bytes()) if table.exists() else ()
+        return max((sample.memory for sample in samples), default=0)
+
+    wait_for("its memory was seen", lambda: seen() > 60_000_000, PATIENCE)
+    (folder / "go").touch()
+    assert outcome(queue, "uses")["exit_code"] == 3
+    samples = decode_usage((queue.path("uses") / ".qm" / USAGE).read_bytes())
+    assert samples[-1].seconds >= 5 and max(sample.processes for sample in samples) >= 1
 
 
 def test_a_killed_job_is_gone_with_what_it_started(queue: Queue) -> None:
