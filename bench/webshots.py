@@ -52,16 +52,18 @@ class Sample:
     more: str = ""
 
 
-def counting(total: int, pause: float) -> str:
-    """A script that tells how far it is, after a head that somebody may read."""
-    head = "echo reading 2 spectra; echo phase correction: 12.4 deg; "
-    step = f"echo processing $i / {total}; sleep {pause}"
-    return f"{head}for i in $(seq 1 {total}); do {step}; done"
+def fitting(total: int, pause: float) -> str:
+    """A script that tells how far it is, and warns in colour now and then."""
+    figures = "$((i * 37 % 211 + 180)) $((i * 13 % 40 + 12)) $i"
+    line = f"'well %03d: %d peaks, S/N %d; %d / {total}\\n' $i {figures}"
+    warning = "'\\033[33mwarning: the baseline of well %03d is poor\\033[0m\\n' $i"
+    now_and_then = f"[ $((i % 9)) -ne 4 ] || printf {warning}"
+    return f"for i in $(seq 1 {total}); do printf {line}; {now_and_then}; sleep {pause}; done"
 
 
 BUSY = (
     'python -c "b = bytearray(180 << 20);'
-    " [(print(n, '/', 40, flush=True), [sum(range(4000000)) for _ in range(30)])"
+    " [(print(n, '/', 40, flush=True), [sum(range(4000000)) for _ in range(8)])"
     ' for n in range(1, 41)]"'
 )
 ENDED = (
@@ -76,7 +78,7 @@ ENDED = (
     Sample("hsqc_batch_06", "sleep 1.7", 2, info="HSQC series, plate 6"),
 )
 RUNNING = (
-    Sample("hsqc_batch_07", counting(320, 0.2), 4, info="HSQC series, plate 7"),
+    Sample("hsqc_batch_07", fitting(320, 0.25), 4, info="HSQC series, plate 7"),
     Sample("noesy_long", BUSY, 2, "lea@lab", "", "walltime : 6h"),
     Sample("dosy_31", "echo reading; sleep 600", 1, "tom@lab", "", "walltime : 45m"),
 )
@@ -141,7 +143,7 @@ def _fill(layout: Layout) -> None:
     for sample in WAITING:
         _drop(layout, sample)
     log = Path(layout.root) / "QM_Jobs" / RUNNING[0].name / "process.log"
-    _wait_for("progress", lambda: b"198 / 320" in log.read_bytes())
+    _wait_for("progress", lambda: b"110 / 320" in log.read_bytes())
 
 
 def _drop(layout: Layout, sample: Sample) -> None:
@@ -156,6 +158,7 @@ def _drop(layout: Layout, sample: Sample) -> None:
 
 def _draw(browser: Browser, login: str, layout: Layout) -> None:
     job = _id_of(layout, RUNNING[0].name)
+    taken: dict[str, bytes] = {}
     page = browser.new_page()
     page.goto(login)
     for name, path in (("main", "/QM"), ("job", f"/job/{job}")):
@@ -166,9 +169,11 @@ def _draw(browser: Browser, login: str, layout: Layout) -> None:
             page.set_viewport_size({"width": width, "height": height})
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)
-                picture = packed(page.screenshot())
-                (DOCS / f"web-{name}-{kind}-{scheme}.png").write_bytes(picture)
+                taken[f"web-{name}-{kind}-{scheme}.png"] = page.screenshot()
     page.close()
+    # Only now, for it takes time, and the jobs go on.
+    for file, picture in taken.items():
+        (DOCS / file).write_bytes(packed(picture))
 
 
 def _id_of(layout: Layout, name: str) -> int:
