@@ -20,6 +20,7 @@ from bench.machine import busy_percent, describe
 from bench.plan import Plan, plan_of
 from bench.report import Section, machine_text, whole_report
 from bench.simulate.command import simulate_command
+from bench.torture import torture_command
 
 Measure = Callable[[Plan], Section]
 
@@ -143,7 +144,7 @@ def program() -> click.Group:
     """The command line, one command for each benchmark and one for all of them."""
     commands = [_command(name, [name], _first_line(m)) for name, m in BENCHMARKS.items()]
     commands.append(_command("all", list(BENCHMARKS), "All of them, one after the other."))
-    commands.append(simulate_command)
+    commands += [simulate_command, torture_command]
     return click.Group(
         "bench",
         commands=commands,

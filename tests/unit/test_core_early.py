@@ -33,4 +33,5 @@ def test_what_is_not_there_is_looked_for_among_the_ended_ones_after_the_start(ve
 def test_a_job_that_is_known_while_qm_starts_is_not_waited_for() -> None:
     bench = Bench(starting=True)
     bench.queue("a")
-    assert only(bench.tell(ev.Asked("r1", "kill", ("a",), "anna")), act.Close)
+    close = only(bench.tell(ev.Asked("r1", "kill", ("a",), "anna")), act.Close)
+    assert close.job.name == "a"
