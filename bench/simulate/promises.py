@@ -50,11 +50,13 @@ def broken_promises(people: People, ends: dict[str, int]) -> list[str]:
         *_doubled_lines(world),
         *_left_open(world),
     ]
+    told = {(line["id"], line["attempt"]) for line in read_history(world.layout.history_file)}
     for number, path in where.items():
         place = path.split("/")[2] if path.startswith("/qm/QM_") else ""
         folder = people.folders.get(number)
         if place and folder is not None:
             broken += _at_rest(people, folder, place, path, ends)
+            broken += _untold(world, place, path, told)
     return [*broken, *_index_differs(world)]
 
 
@@ -159,6 +161,16 @@ def _at_rest(
             return
         ends[state] = ends.get(state, 0) + 1
         yield from _true_end(people.world, folder, records, path)
+
+
+def _untold(world: World, place: str, path: str, told: set[tuple[int, int]]) -> Iterator[str]:
+    """The history is not synced: a power cut may take its last lines."""
+    if world.cuts or place not in (Place.DONE.value, Place.LOST.value):
+        return
+    records = read_records(path, path.rpartition("/")[2])
+    job = records.job
+    if job is not None and records.is_ours and (job.id, job.attempt) not in told:
+        yield f"the history does not tell how attempt {job.attempt} of job {job.id} ended"
 
 
 def _state(records: Records) -> str | None:
