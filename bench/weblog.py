@@ -17,13 +17,13 @@ from bench.webplan import MIB, WebPlan
 from bench.webserver import Page, served
 
 _LINE = b"epoch %09d: loss 0.%04d, accuracy 0.%04d, 12.5 samples/s on cuda:0\n"
-_WORD = "needle in the haystack"
-_LAST = "the last line of all"
+WORD = "needle in the haystack"
+LAST = "the last line of all"
 _LOOK_EVERY = 0.02
 _NOTE_END = f"""(() => {{
   const note = () => {{
     const log = document.getElementById('log');
-    if (log && log.textContent.includes('{_LAST}')) {{
+    if (log && log.textContent.includes('{LAST}')) {{
       requestAnimationFrame(() => requestAnimationFrame(() => {{
         if (window.qmEnd === undefined && log.getBoundingClientRect().height > 0) {{
           window.qmEnd = performance.now();
@@ -67,15 +67,15 @@ def large_log(plan: WebPlan, name: str) -> Iterator[LargeLog]:
         queue.move_in(folders)
         queue.wait_done(folders)
         folder = queue.root / DONE / folders[0].name
-        _write(folder / "process.log", plan.log_bytes)
+        write_log(folder / "process.log", plan.log_bytes)
         job = int(json.loads((folder / ".qm" / "job.json").read_bytes())["id"])
         with served(queue.root) as page:
             yield LargeLog(page, job, plan.log_bytes)
 
 
-def _write(path: Path, size: int) -> None:
+def write_log(path: Path, size: int) -> None:
     """Lines up to ``size`` bytes; what is to be found stands in the last one but one."""
-    end = f"\n{_WORD}\n{_LAST}\n".encode()
+    end = f"\n{WORD}\n{LAST}\n".encode()
     block = b"".join(_LINE % (n, n % 9973, n % 9901) for n in range(MIB // len(_LINE % (0, 0, 0))))
     with path.open("wb") as log:
         left = size - len(end)
@@ -88,19 +88,19 @@ def measure_log(plan: WebPlan) -> list[Figure]:
     """Open a log at its end, and find what stands at its end only."""
     opened, found, asked = [], [], []
     with large_log(plan, "log") as log, chromium() as browser:
-        path = f"/api/v1/jobs/{log.job}/log/search?q={_WORD.replace(' ', '+')}&limit=1"
+        path = f"/api/v1/jobs/{log.job}/log/search?q={WORD.replace(' ', '+')}&limit=1"
         for _ in range(plan.rounds):
             with log.page.visitor() as who:
                 answer = who.ask(path)
             items = json.loads(answer.text)["items"]
-            if [item["text"] for item in items] != [_WORD]:
+            if [item["text"] for item in items] != [WORD]:
                 raise RuntimeError(f"the search has found {items} within its time")
             asked.append(answer.whole)
             with tab(browser, log.page.origin, _NOTE_END) as page:
                 page.goto(f"/job/{log.job}")
                 page.wait_for_function("() => window.qmEnd !== undefined")
                 opened.append(float(page.evaluate("qmEnd")))
-                page.fill("#log-q", _WORD)
+                page.fill("#log-q", WORD)
                 page.evaluate(_NOTE_FOUND)
                 page.wait_for_function("() => window.qmFound !== undefined")
                 found.append(float(page.evaluate("qmFound")))

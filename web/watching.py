@@ -20,7 +20,7 @@ from web.running_logs import RunningLogs
 
 log = logging.getLogger("qm.web")
 
-PAUSE = 0.1
+PAUSE = 0.05
 """Seconds between two looks."""
 QUEUE = "queue"
 MANAGER = "manager"
