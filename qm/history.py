@@ -15,6 +15,7 @@ from qm.records import FORMAT, outcome_record
 
 _TAIL = 4 << 20
 _REMEMBERED = 10_000
+_VANISHED = b'"vanished": true'
 _NUMBERS = ("id", "attempt")
 
 
@@ -136,6 +137,23 @@ def last_of(path: str, *, id: int | None = None, name: str | None = None) -> dic
                 return _last_with(text, wanted.encode())
     except FileNotFoundError:
         return None
+
+
+def vanished_in(path: str) -> Iterator[dict[str, Any]]:
+    """The lines of jobs whose folders were taken away, oldest first; others are not parsed."""
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+                at = text.find(_VANISHED)
+                while at >= 0:
+                    end = text.find(b"\n", at)
+                    end = end if end >= 0 else len(text)
+                    yield from _lines([text[text.rfind(b"\n", 0, at) + 1 : end]])
+                    at = text.find(_VANISHED, end)
+    except FileNotFoundError:
+        return
 
 
 def _last_with(text: mmap.mmap, wanted: bytes) -> dict[str, Any] | None:

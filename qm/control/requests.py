@@ -67,12 +67,15 @@ def take_answer(folder: str, request_id: str) -> Record | None:
         if data is None:
             return None
         crash_point("client.answer_read")
+        # A manager that died with its answer has left the request: nobody is to repeat it.
+        requests.remove(request_id + _SUFFIX)
         requests.remove(request_id + _ANSWER)
     return decode(data)
 
 
 def open_requests(folder: str, known: set[str], now: float) -> list[Request]:
-    """Requests that are there and not in ``known``; expired and damaged ones are removed.
+    """Requests that are there and not in ``known``; those that were answered by a manager
+    that died then, expired and damaged ones are removed.
 
     ``now`` is in seconds since the epoch. OSError where they cannot be read just now.
     """
@@ -85,6 +88,9 @@ def open_requests(folder: str, known: set[str], now: float) -> list[Request]:
             try:
                 data = requests.read(name, LIMIT)
                 if data is None:
+                    continue
+                if requests.exists(request_id + _ANSWER):
+                    requests.remove(name)
                     continue
                 request = _parse(request_id, decode(data))
                 if request.expires >= now:

@@ -12,6 +12,7 @@ from qm.crashpoints import crash_point
 from qm.effects.lookup import ended_rows
 from qm.errors import QMError
 from qm.folders.layout import Layout
+from qm.history import last_of
 from qm.index import Index, Row
 from qm.jobdir import own_folder, read_records
 from qm.model import Place, State
@@ -26,7 +27,7 @@ Answered = tuple[bool, dict[str, Any]]
 
 def find_to_rerun(layout: Layout, action: act.FindToRerun) -> ev.Rerun | Answered:
     """The ended job that is to run again; a refused one is dropped anew at once."""
-    rows = ended_rows(layout, action.target)
+    rows = ended_rows(layout, action.target) or _unlisted(layout, action.target)
     if not rows:
         hint = "`qm list --all` shows all jobs, `qm restore --list` those in the trash."
         return False, {"error": f"there is no ended job {shown(action.target)}", "hint": hint}
@@ -45,6 +46,28 @@ def find_to_rerun(layout: Layout, action: act.FindToRerun) -> ev.Rerun | Answere
         return False, {"error": f"the records of job {row.id} are not in its folder any more"}
     job = replace(records.job, identity=records.identity)
     return ev.Rerun(job, place, action.request, action.hold)
+
+
+def _unlisted(layout: Layout, target: str) -> list[Row]:
+    """An ended job that the index does not show: its row goes before it runs again, and a
+    crash may have come between.
+    """
+    by_id = target.isascii() and target.isdigit()
+    try:
+        line = last_of(layout.history_file, id=int(target)) if by_id else None
+        line = line or last_of(layout.history_file, name=target)
+    except OSError:
+        return []
+    name = "" if line is None else str(line.get("name"))
+    for place in (Place.DONE, Place.LOST) if name else ():
+        try:
+            records = read_records(layout.path(place, name), name)
+        except OSError:
+            continue
+        row = row_from_records(records, name, place)
+        if row is not None and line is not None and row.id == line["id"]:
+            return [row]
+    return []
 
 
 def _drop_again(layout: Layout, row: Row, place: Place) -> Answered:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from qm.crashpoints import crash_point
 from qm.effects.finish import flush
 from qm.folders.layout import Layout
-from qm.history import read_history
-from qm.index import Index, Row
+from qm.history import vanished_in
+from qm.index import Index, Row, reading
 from qm.jobdir import Records, read_records
 from qm.model import Job, Place
 from qm.osops.shortage import is_passing
@@ -52,6 +52,8 @@ class Librarian:
         self._adopt = adopt
         self._missed: set[tuple[Place, int]] = set()
         self._stamps: dict[Place, int] = {}
+        self._recalled = False
+        """Whether the jobs that vanished are in the index for certain."""
         self._ended_here: set[int] = set()
         """Jobs with an end that lay in QM_Jobs at the last look."""
 
@@ -68,17 +70,29 @@ class Librarian:
             strangers += self._compare(place)
         self._take_in(strangers)
         self._look_at_running()
+        if not self._recalled:
+            self._recall_vanished()
         return time.monotonic() - began
 
     def rebuild(self) -> None:
         """Fill an index that was made anew: every ended job, and those that vanished."""
         self._missed.clear()
         self._stamps.clear()
-        for line in read_history(self._layout.history_file):
-            if line.get("vanished"):
-                self._index.put(_vanished_row(line))
+        for line in vanished_in(self._layout.history_file):
+            self._index.put(_vanished_row(line))
+        self._recalled = True
         crash_point("index.begun")
         self.reconcile()
+
+    def _recall_vanished(self) -> None:
+        """Nothing but the history tells of them: a crash may have come before their rows."""
+        lines = {int(line["id"]): line for line in vanished_in(self._layout.history_file)}
+        flush(self._index)
+        with reading(self._layout.index_file) as index:
+            known = index.states_of(lines)
+        for job_id in lines.keys() - known.keys():
+            self._index.put(_vanished_row(lines[job_id]))
+        self._recalled = True
 
     def _compare(self, place: Place) -> list[_Stranger]:
         """Look at what is new in a folder; returns what carries the records of another one."""
