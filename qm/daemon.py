@@ -206,7 +206,8 @@ class Manager:
         self._inbox.post(ev.Listed())
         for lane in workers.all():
             lane.start()
-        with self._lookers(rebuild=fresh_index, adopt=moved), self._web(web):
+        doubt = saved.boot != self._boot
+        with self._lookers(rebuild=fresh_index, adopt=moved, doubt=doubt), self._web(web):
             log.info("QM serves %s", self._layout.root)
             reactor.run()
         log.info("QM stops (%s)%s", stop[0] if stop else "told to", core.going_on())
@@ -328,7 +329,7 @@ class Manager:
         return told
 
     @contextlib.contextmanager
-    def _lookers(self, *, rebuild: bool, adopt: bool) -> Iterator[None]:
+    def _lookers(self, *, rebuild: bool, adopt: bool, doubt: bool) -> Iterator[None]:
         config, layout, post = self._config, self._layout, self._inbox.post
         poll = max(config.poll, 1.0) if self._tested.network else config.poll
         requests = RequestReader(layout.requests, config.poll, post)
@@ -338,6 +339,7 @@ class Manager:
             self._index,
             lambda job, place: post(ev.Strayed(job, place)),
             adopt=adopt,
+            doubt=doubt,
         )
         keeper = IndexKeeper(self._index, librarian, config.rescan, post, rebuild=rebuild)
         watches = [queue.watch, requests.watch] if config.watch and not self._tested.network else []

@@ -35,7 +35,8 @@ class Librarian:
 
     ``strayed`` is told of jobs that a person moved among the ended ones before
     their end, or into QM_Jobs before their claim or after their end, until they
-    lie there no more.
+    lie there no more. ``doubt``: the index was not synced before the machine stopped,
+    and may say what was true before; every folder is read once.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Librarian:
         strayed: Callable[[Job, Place], None],
         *,
         adopt: bool = False,
+        doubt: bool = False,
     ) -> None:
         self._layout = layout
         self._index = index
         self._strayed = strayed
         self._adopt = adopt
+        self._doubt = doubt
         self._missed: set[tuple[Place, int]] = set()
         self._stamps: dict[Place, int] = {}
         self._recalled = False
@@ -68,6 +71,7 @@ class Librarian:
                 continue
             self._stamps[place] = stamp
             strangers += self._compare(place)
+        self._doubt = False
         self._take_in(strangers)
         self._look_at_running()
         if not self._recalled:
@@ -107,14 +111,18 @@ class Librarian:
         shown = _best_of_each_name(known, found)
         seen_again: set[int] = set()
         strangers: list[_Stranger] = []
-        count = 0
+        # Gone, or another folder has its name; or the folder is a newer job's.
+        gone = {i for i, name, inode in known if found.get(name) != inode or shown[name][0] != i}
         for name, inode in found.items():
-            if shown.get(name, (0, None))[1] == inode:
+            known_id, known_inode = shown.get(name, (0, None))
+            if known_inode == inode and not self._doubt:
                 continue
             records = self._read(place, name)
             if records is None:
                 continue
             row = row_from_records(records, name, place, adopt=self._adopt)
+            if known_inode == inode and records.is_ours and (row is None or row.id != known_id):
+                self._index.remove(known_id)
             if row is None:
                 self._tell_if_strayed(records, place)
                 if records.job is not None and not records.is_ours:
@@ -122,11 +130,8 @@ class Librarian:
                 continue
             self._index.put(row)
             seen_again.add(row.id)
-            count += 1
-            if count % _BATCH == 0:
+            if len(seen_again) % _BATCH == 0:
                 flush(self._index)
-        # Gone, or another folder has its name; or the folder is a newer job's.
-        gone = {i for i, name, inode in known if found.get(name) != inode or shown[name][0] != i}
         self._remove_missing(place, gone - seen_again)
         flush(self._index)
         return strangers

@@ -31,6 +31,16 @@ class Shelves:
             self.layout, self.index, lambda job, place: self.strayed.append((job.id, place))
         )
 
+    def doubting(self) -> Librarian:
+        """Of a manager that starts after a power cut."""
+        strayed = self.strayed
+        return Librarian(
+            self.layout,
+            self.index,
+            lambda job, place: strayed.append((job.id, place)),
+            doubt=True,
+        )
+
     def path(self, place: Place, name: str) -> Path:
         return Path(self.layout.path(place, name))
 
@@ -132,3 +142,25 @@ def test_a_job_whose_name_another_folder_has_now_is_gone(shelves: Shelves) -> No
     shelves.librarian.reconcile()
     shelves.librarian.reconcile()
     assert shelves.rows() == {}
+
+
+def test_an_index_from_before_a_power_cut_is_held_against_every_folder(shelves: Shelves) -> None:
+    """It shows that the job has ended; the job was put back since, and its folder was not moved."""
+    job = shelves.ended(1, "job")
+    with own_folder(str(shelves.path(Place.LOST, "job"))) as own:
+        write_job(own, replace(job, attempt=1), Claim("b", claimed=True))
+    shelves.librarian.reconcile()
+    assert shelves.strayed == [] and shelves.rows().keys() == {1}
+    librarian = shelves.doubting()
+    librarian.reconcile()
+    librarian.reconcile()
+    assert shelves.strayed and shelves.rows() == {}
+
+
+def test_a_folder_that_another_job_has_since_is_shown_as_that(shelves: Shelves) -> None:
+    job = shelves.ended(1, "job")
+    shelves.record(replace(job, id=2), shown=False)
+    librarian = shelves.doubting()
+    librarian.reconcile()
+    librarian.reconcile()
+    assert shelves.rows() == {2: ("job", "QM_lost+found")}
