@@ -31,10 +31,15 @@ def packed(answer: Any, accepted: str) -> Any:
         return answer
     if any(response.get_header(name) for name in _NOT_WHOLE):
         return answer
-    data = gzip.compress(body.encode() if isinstance(body, str) else body, _LEVEL, mtime=0)
+    data = pack(body.encode() if isinstance(body, str) else body)
     response.set_header("Content-Encoding", "gzip")
     response.set_header("Vary", "Accept-Encoding")
     if not whole:
         return data
     answer.body = data
     return answer
+
+
+def pack(data: bytes) -> bytes:
+    """The same with gzip."""
+    return gzip.compress(data, _LEVEL, mtime=0)

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from bench.webwire import Relay, relayed
+from qm.folders.layout import Layout
 from qm.index import reading
 from qm.times import utc_text
 from tests.live.harness import wait_for
 from tests.web.browser import a_browser, a_tab
 from tests.web.filled import filled_page
 from tests.web.served import Served
+from web.pages.kept import KeptParts, Part
 from web.static_files import FOLDER, SCRIPT, StaticFiles, script_of
 
 live = pytest.mark.live
@@ -47,6 +49,42 @@ def test_a_small_picture_is_within_the_page_and_a_large_one_is_not(tmp_path: Pat
     static = StaticFiles.load(tmp_path)
     assert static.url("small.svg") == "data:image/svg+xml,%3Csvg%3E%23%3C/svg%3E"
     assert static.url("large.svg").startswith("/static/large.")
+
+
+def test_what_many_ask_for_at_the_same_moment_is_made_once(tmp_path: Path) -> None:
+    layout = Layout(str(tmp_path / "QM"))
+    layout.create()
+    now, made = [0.0], list[int]()
+
+    def make() -> Part:
+        made.append(len(made))
+        return Part(str(made[-1]), b"", b"")
+
+    kept = KeptParts(layout, lambda: now[0])
+    assert [kept.get("all", make).tag for _ in range(3)] == ["0"] * 3
+    assert kept.get("mine", make).tag == "1"
+    Path(layout.index_file).write_bytes(b"changed")
+    assert [kept.get("all", make).tag for _ in range(2)] == ["2"] * 2
+    now[0] += 0.3
+    assert kept.get("all", make).tag == "3"
+
+
+def test_of_what_was_kept_there_is_never_much(tmp_path: Path) -> None:
+    kept = KeptParts(Layout(str(tmp_path)), lambda: 0.0)
+    for key in range(1000):
+        kept.get(key, lambda: Part("", b"", b""))
+    assert len(kept._kept) < 50
+
+
+def test_an_answer_that_could_not_be_made_is_made_by_the_next_who_asks(tmp_path: Path) -> None:
+    kept = KeptParts(Layout(str(tmp_path)), lambda: 0.0)
+
+    def fail() -> Part:
+        raise OSError
+
+    with pytest.raises(OSError):
+        kept.get("all", fail)
+    assert kept.get("all", lambda: Part("made", b"", b"")).tag == "made"
 
 
 @live

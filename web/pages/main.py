@@ -9,11 +9,13 @@ import time
 import bottle
 
 from qm.names import shown
+from web.compression import pack
 from web.earlier import EarlierRuns
 from web.hosts import is_loopback_host
 from web.pages.board import Board, Facts, board_of
 from web.pages.ended import EndedReader
 from web.pages.filters import SINCE, Filters, read_filters
+from web.pages.kept import KeptParts, Part
 from web.pages.standing import Meters, StandingReader
 from web.pages.tag import is_known, tag_of
 from web.pages.verbs import NAMES, VERBS, why_not
@@ -35,6 +37,7 @@ class MainPage:
         self._ended = EndedReader(site.layout)
         self._meters = Meters(site.layout)
         self._earlier = EarlierRuns(site.layout)
+        self._kept = KeptParts(site.layout)
         self._process = secrets.token_hex(4)
         # Only of somebody at this machine the name is known.
         self._me = site.who() if is_loopback_host(site.config.web.host) else ""
@@ -66,13 +69,23 @@ class MainPage:
 
     def part(self) -> bottle.HTTPResponse:
         """What changes of it, as HTML; 304 where the browser has just that."""
-        board = self._board(_filters())
-        tag = self._tag(board)
-        headers = {"Content-Type": _HTML, "ETag": tag}
-        if is_known(tag, bottle.request.get_header("If-None-Match", "")):
+        filters = _filters()
+        if filters.text:
+            part = self._part(filters)
+        else:
+            part = self._kept.get((filters, caller().word), lambda: self._part(filters))
+        headers = {"Content-Type": _HTML, "ETag": part.tag}
+        if is_known(part.tag, bottle.request.get_header("If-None-Match", "")):
             return bottle.HTTPResponse(b"", 304, headers)
+        if "gzip" in bottle.request.get_header("Accept-Encoding", ""):
+            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+            return bottle.HTTPResponse(part.packed, 200, headers)
+        return bottle.HTTPResponse(part.plain, 200, headers)
+
+    def _part(self, filters: Filters) -> Part:
+        board = self._board(filters)
         text = self._site.templates.part("board", **_values(board)).encode("utf-8")
-        return bottle.HTTPResponse(text, 200, headers)
+        return Part(self._tag(board), text, pack(text))
 
     def _tag(self, board: Board) -> str:
         """Of the part that changes, as it is shown to who asks."""
