@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
 from dataclasses import replace
@@ -14,9 +15,12 @@ from qm.faults import fault_of
 from qm.folders.layout import Layout
 from qm.jobdir import read_hold, records_of, set_aside_old, write_hold, write_job
 from qm.model import Job, Place, Reason
+from qm.names import shown
 from qm.osops import FolderHandle
 from qm.osops.owner import owner_name
 from qm.records import Claim
+
+log = logging.getLogger("qm.effects")
 
 
 def accept(layout: Layout, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAccepted:
@@ -43,6 +47,7 @@ def _accept(path: str, intents: str, action: act.Accept, boot: str) -> ev.Accept
         if not folder.identity().same_folder(job.identity):
             return ev.NotAccepted(job.id, True, Reason("Gone", "another folder took its name"))
         if action.fresh:
+            _tell_of_damage(folder, job)
             set_aside_old(folder)
             crash_point("accept.set_aside", job.name)
         with folder.sub(".qm", create=True) as own:
@@ -55,6 +60,17 @@ def _accept(path: str, intents: str, action: act.Accept, boot: str) -> ev.Accept
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(intents, f"{job.id}.json"))
             return ev.Accepted(job.id, action.hold or (None if action.fresh else read_hold(own)))
+
+
+def _tell_of_damage(folder: FolderHandle, job: Job) -> None:
+    """A job of ours may have lost its id: whoever looks for it is to find it again."""
+    if "job.json" in records_of(folder, job.name).damaged:
+        log.warning(
+            "job %d (%s) is a new one: its job.json could not be understood;"
+            " what lay in .qm is kept beside it",
+            job.id,
+            shown(job.name),
+        )
 
 
 def record(layout: Layout, job: Job, boot: str) -> None:

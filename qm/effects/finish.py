@@ -58,7 +58,9 @@ class Finisher:
             flush(self.index)
             crash_point("finish.indexed")
         except OSError as error:
-            return [ev.Unmovable(action.job.id, f"{error.strerror}") for action in batch]
+            where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+            why = f"{where}{error.strerror or error}"
+            return [ev.Unmovable(action.job.id, why) for action in batch]
         ends = [self._move(action.job, action.place, Place.DONE) for action in batch]
         crash_point("finish.moved")
         return ends

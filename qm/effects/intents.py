@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from qm.folders.layout import Layout
 from qm.identity import Identity
 from qm.model import Place
-from qm.osops import FolderHandle
+from qm.osops import FolderHandle, NotAPlainFile
 from qm.records import (
     LIMIT,
     End,
@@ -73,11 +73,11 @@ def read_intents(layout: Layout) -> tuple[list[Intent], list[str]]:
     for name in sorted(os.listdir(layout.intents)):
         if not name.endswith(".json") or name.startswith("."):
             continue
-        with FolderHandle.open(layout.intents) as intents:
-            data = intents.read(name, LIMIT)
         try:
+            with FolderHandle.open(layout.intents) as intents:
+                data = intents.read(name, LIMIT)
             found.append(_parse(decode(data or b"")))
-        except (RecordError, KeyError, TypeError, ValueError):
+        except (RecordError, NotAPlainFile, KeyError, TypeError, ValueError):
             damaged.append(name)
     return found, damaged
 

@@ -81,9 +81,8 @@ class Spool:
                     folder.rename(name, name + _DAMAGED)
                     faults.append(f"{os.path.join(self._path, name)} cannot be used: {error}")
                 except OSError as error:
-                    faults.append(
-                        f"{os.path.join(self._path, name)} cannot be read: {error.strerror}"
-                    )
+                    where = os.path.join(self._path, name)
+                    faults.append(f"{where} cannot be read: {error.strerror or error}")
         return sorted(parcels, key=lambda parcel: parcel.noted), faults
 
 

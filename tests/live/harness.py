@@ -213,8 +213,8 @@ class Queue:
             children = psutil.Process(self.process.pid).children()
         self.stop()
         for start in self.folder.glob("QM_*/*/.qm/start.json"):
-            record = json.loads(start.read_bytes())
-            if not (start.parent / "exit.json").exists():
+            if not os.path.lexists(start.parent / "exit.json"):
+                record = json.loads(start.read_bytes())
                 psutil.wait_procs(_killed(record["supervisor"], children), timeout=5)
                 end_carriers(record["token"], patience=5)
         _, alive = psutil.wait_procs(children, timeout=15)
