@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.machine import busy_percent
@@ -60,6 +61,7 @@ def measure(plan: Plan, only: Sequence[str] = ()) -> Section:
     missing = []
     loads = []
     for name in only or FIGURES:
+        print(f"measuring {name} …", file=sys.stderr, flush=True)
         loads.append(busy_percent(_LOOK))
         try:
             figures += FIGURES[name](sizes)

@@ -20,20 +20,20 @@ class WebPlan:
     waiting: int = 150
     requests: int = 200
     """Of one page, one after the other."""
-    changed: int = 20
+    changed: int = 12
     """Of these, after a change of the queue: nothing that was kept can be told again."""
-    visits: int = 7
+    visits: int = 5
     """By a browser."""
-    changes: int = 40
+    changes: int = 30
     """Jobs that start and end while a browser looks."""
-    polls: int = 8
+    polls: int = 5
     """The same where the browser cannot follow the events."""
     browsers: int = 50
-    listen_for: float = 30.0
+    listen_for: float = 20.0
     log_bytes: int = 1024 * MIB
-    rounds: int = 7
+    rounds: int = 5
     """Of what is done with a large log."""
-    idle_for: float = 30.0
+    idle_for: float = 20.0
 
 
 def web_plan(plan: Plan) -> WebPlan:
