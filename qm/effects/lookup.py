@@ -10,8 +10,8 @@ from qm.core.dependents import KnownEnd
 from qm.folders.layout import Layout
 from qm.history import last_of
 from qm.index import Row, reading
-from qm.inspection import Inspection
-from qm.model import State
+from qm.jobdir import Records
+from qm.model import Job, State
 
 
 def find_ended(layout: Layout, action: act.FindEnded) -> ev.EndsFound:
@@ -48,22 +48,27 @@ def _find(layout: Layout, target: str, known: int | None) -> KnownEnd | None:
     return None if line is None else _end_of(line)
 
 
-def is_unfinished(layout: Layout, seen: Inspection) -> bool:
-    """Whether a folder in QM_qJobs has ended its attempt without a line in the history.
+def is_unfinished(layout: Layout, records: Records | None) -> bool:
+    """Whether a folder has ended its attempt without a line in the history.
 
     A person moved it here while it ran, and it ended while no manager looked:
-    nobody has put it back to run again.
+    nobody has put it away, and nobody has put it back to run again.
     """
-    records = seen.records
-    if records is None or records.job is None or records.exit is None or not records.is_ours:
-        return False
-    if records.claim is None or not records.claim.claimed:
+    job = may_be_unfinished(records)
+    if job is None:
         return False
     try:
-        line = last_of(layout.history_file, id=records.job.id)
+        line = last_of(layout.history_file, id=job.id)
     except OSError:
         return False
-    return line is None or line.get("attempt") != records.job.attempt
+    return line is None or line.get("attempt") != job.attempt
+
+
+def may_be_unfinished(records: Records | None) -> Job | None:
+    """The job of this folder, if its claimed attempt has an exit record."""
+    if records is None or records.exit is None or not records.is_ours:
+        return None
+    return records.job if records.claim is not None and records.claim.claimed else None
 
 
 def _end_of(line: dict[str, object]) -> KnownEnd | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from qm.crashpoints import crash_point
 from qm.effects.finish import flush
+from qm.effects.lookup import is_unfinished, may_be_unfinished
 from qm.folders.layout import Layout
 from qm.history import vanished_in
 from qm.index import Index, Row, reading
@@ -53,6 +54,8 @@ class Librarian:
         self._strayed = strayed
         self._adopt = adopt
         self._doubt = doubt
+        self._told: set[tuple[int, int]] | None = None
+        """The ended attempts of the history, while the index is made anew."""
         self._missed: set[tuple[Place, int]] = set()
         self._stamps: dict[Place, int] = {}
         self._recalled = False
@@ -129,12 +132,27 @@ class Librarian:
                     strangers.append(_Stranger(records, name, place))
                 continue
             self._index.put(row)
+            self._finish_if_untold(records, place)
             seen_again.add(row.id)
             if len(seen_again) % _BATCH == 0:
                 flush(self._index)
         self._remove_missing(place, gone - seen_again)
         flush(self._index)
         return strangers
+
+    def _finish_if_untold(self, records: Records, place: Place) -> None:
+        """A person moved it here while it ran, and it ended while no manager looked."""
+        if self._doubt:
+            return  # What the history has lost with the power is not told again.
+        job = may_be_unfinished(records)
+        if job is None:
+            return
+        if self._told is None:
+            untold = is_unfinished(self._layout, records)
+        else:
+            untold = (job.id, job.attempt) not in self._told
+        if untold:
+            self._strayed(job, place)
 
     def _take_in(self, strangers: list[_Stranger]) -> None:
         """A folder restored from a backup keeps its id, a copy of a job that is there does not."""

@@ -54,7 +54,7 @@ class DropWork:
         for action in actions:
             if isinstance(action, act.Inspect):
                 seen = self._inspector.inspect(action.name, known=action.known)
-                unfinished = is_unfinished(self._layout, seen)
+                unfinished = is_unfinished(self._layout, seen.records)
                 events.append(ev.Inspected(replace(seen, unfinished=unfinished)))
             elif isinstance(action, act.Accept):
                 events.append(

@@ -11,10 +11,11 @@ import pytest
 
 from qm.effects.reconcile import Librarian
 from qm.folders.layout import Layout
+from qm.history import History
 from qm.index import Index, reading, row_of
 from qm.jobdir import own_folder, write_end, write_job
 from qm.model import PLACE_OF, Job, Outcome, Place, Reason, State
-from qm.records import Claim, End
+from qm.records import Claim, End, encode, outcome_record
 from tests.fakes.jobs import a_job_folder
 
 
@@ -164,3 +165,25 @@ def test_a_folder_that_another_job_has_since_is_shown_as_that(shelves: Shelves) 
     librarian.reconcile()
     librarian.reconcile()
     assert shelves.rows() == {2: ("job", "QM_lost+found")}
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_a_job_that_ended_where_a_person_had_moved_it_is_told_unless_the_history_knows(
+    shelves: Shelves, rebuild: bool
+) -> None:
+    """It ran there, and no manager saw its end."""
+    job = a_job_folder(shelves.path(Place.LOST, "job"), attempt=1, token="t")
+    outcome = Outcome(ended="2026-01-01T00:00:09.000Z", exit_code=0)
+    with own_folder(str(shelves.path(Place.LOST, "job")), create=True) as own:
+        write_job(own, job, Claim("b", claimed=True))
+        own.write("exit.json", encode({"attempt": 1, **outcome_record(outcome)}))
+    look = shelves.librarian.rebuild if rebuild else shelves.librarian.reconcile
+    look()
+    assert shelves.strayed == [(job.id, Place.LOST)]
+    shelves.strayed.clear()
+    history = History(shelves.layout.history_file)
+    history.append([replace(job, state=State.FINISHED, outcome=outcome)])
+    shelves.index.remove(job.id)
+    shelves.index.flush()
+    shelves.librarian.rebuild()
+    assert shelves.strayed == []
