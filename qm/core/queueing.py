@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from qm.core import actions as act
 from qm.core.closing import close
-from qm.core.dependencies import bound_without_ring, failed, open_job, waits_for
+from qm.core.dependencies import bound_without_ring, cycle, failed, open_job, waits_for
 from qm.core.settings import Now
 from qm.core.state import STARTING, CoreState, changed, needs_of
 from qm.model import Dependency, Job, Outcome, Place, Reason, State
@@ -20,11 +20,18 @@ def enqueue(state: CoreState, job: Job, fingerprint: int | None, now: Now) -> li
     """A job lies in QM_qJobs and waits from now on, or is held."""
     state.add_waiting(job, fingerprint)
     looked_up = link(state, job)
-    before = failed(state, state.jobs[job.id])
+    job = state.jobs[job.id]
+    before = failed(state, job) or _goes_round(state, job)
     if before is not None:
-        return [*looked_up, *abort(state, state.jobs[job.id], before, now)]
+        return [*looked_up, *abort(state, job, before, now)]
     settle(state, job.id, now)
     return [act.Show(state.jobs[job.id]), *looked_up]
+
+
+def _goes_round(state: CoreState, job: Job) -> Reason | None:
+    """Why a job that is back can never start: meanwhile those before it came after it."""
+    ring = cycle(state, job)
+    return None if ring is None else Reason("Dependency", f"they wait for each other: {ring}")
 
 
 def link(state: CoreState, job: Job) -> list[act.Action]:

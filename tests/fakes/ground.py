@@ -70,6 +70,11 @@ class Folder:
         return records.is_ours and records.ended
 
 
+def goes_round(job: Job) -> bool:
+    """Whether it ended because it and others came after each other."""
+    return job.reason is not None and job.reason.text.startswith("they wait for each other")
+
+
 @dataclass
 class Ground:
     """The folders and records, and what is done to them. ``chance`` decides what fails."""
@@ -309,7 +314,7 @@ class Ground:
 
     def close(self, action: act.Close) -> ev.Event:
         job, folder = action.job, self._of(action.job)
-        if job.state is State.ABORTED:
+        if job.state is State.ABORTED and not goes_round(job):
             broken = [one for one in job.depends if self._meets(one, asked=False)]
             assert broken, f"aborted for nothing: {job.depends}"
         if folder is None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from qm.core import actions as act
 from qm.core import events as ev
-from qm.model import Place, Reason
+from qm.model import Job, Place, Reason
 from tests.fakes.bench import Bench, an_outcome, check
-from tests.fakes.ground import ENDED, Folder, Ground
+from tests.fakes.ground import ENDED, Folder, Ground, goes_round
 
 _LANES: tuple[tuple[type[act.Action], ...], ...] = (
     (act.Inspect, act.Accept, act.SaveState, act.Steer, act.EndOfStart),
@@ -35,6 +35,8 @@ class World(Ground):
         for action in actions:
             if isinstance(action, act.Start):
                 self.start(action.job)
+            if isinstance(action, act.Close) and goes_round(action.job):
+                assert self.comes_after_itself(action.job), f"no ring: {action.job}"
             if isinstance(action, act.Forget) and action.record:
                 self.tell_history(action.job)
             for lane, kinds in zip(self.lanes, _LANES, strict=True):
@@ -42,6 +44,18 @@ class World(Ground):
                     lane.append(action)
         wake = self.bench.core.next_wake()
         assert wake is None or wake == wake  # noqa: PLR0124 not a number is no time
+
+    def comes_after_itself(self, job: Job) -> bool:
+        """By whatever the names and ids in its way can mean."""
+        known = [job, *self.bench.state.dependents.linked.values()]
+        found: set[int] = set()
+        ways = [job]
+        while ways:
+            for one in ways.pop().depends:
+                meant = [j for j in known if one.id == j.id or one.target in (j.name, str(j.id))]
+                ways += [j for j in meant if j.id not in found]
+                found |= {j.id for j in meant}
+        return job.id in found
 
     def plan(self) -> None:
         actions = self.bench.core.plan(self.bench.now)

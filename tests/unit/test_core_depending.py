@@ -490,6 +490,23 @@ def test_a_lookup_from_before_a_parent_ran_again_aborts_nobody() -> None:
     assert reason(bench, child) == "Dependency: after prep (77, QUEUED)"
 
 
+def test_a_job_that_runs_again_after_one_that_waits_for_it_is_aborted_with_the_ring() -> None:
+    bench = Bench()
+    child = bench.queue("child", after=("afterok:late",))
+    late = replace(
+        Bench().queue("late", after=("afterany:child",)),
+        id=77,
+        identity=bench.new_identity(),
+        attempt=1,
+        depends=(Dependency("afterany", "child", child.id),),
+    )
+    bench.state.next_id = 78
+    bench.tell(ev.Rerun(late, Place.DONE, "r1"))
+    gone = only(bench.tell(ev.Requeued(77, "late", None)), act.Close).job
+    assert (gone.id, gone.state) == (77, State.ABORTED)
+    assert str(gone.reason) == ("Dependency: they wait for each other: late after child after late")
+
+
 def test_a_job_that_is_renamed_to_a_name_that_another_waits_for_is_the_one_that_is_meant() -> None:
     bench = Bench(processors=1)
     bench.start("other")
