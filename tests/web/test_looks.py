@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -72,6 +72,17 @@ def test_axe_finds_no_fault(browser: Browser, shown: Shown, scheme: str, address
     with a_tab(browser, shown.page, shown.visitor, color_scheme=scheme) as tab:
         tab.page.goto(address)
         assert tab.axe() == []
+
+
+@pytest.mark.parametrize("look", [{"color_scheme": "light"}, {"color_scheme": "dark"}])
+def test_the_other_pages_have_no_fault_and_fit_a_phone(
+    browser: Browser, shown: Shown, look: dict[str, Any]
+) -> None:
+    with a_tab(browser, shown.page, shown.visitor, viewport=NARROW, **look) as tab:
+        for address in ("/system", "/stats", "/timeline", "/login", "/QM_dJobs/gone/", "/nothing"):
+            tab.page.goto(address)
+            assert (address, tab.axe(), tab.overflow()) == (address, [], 0)
+        tab.complaints[:] = [said for said in tab.complaints if "404" not in said]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -28,7 +28,7 @@
 % if left_out:
 <p class="narrowed">These are the {{len(groups)}} groups with most jobs; {{left_out}} more are in the CSV.</p>
 % end
-<div class="wide" tabindex="0" role="region" aria-labelledby="h-stats">
+<div class="wide" tabindex="0" role="region" aria-label="The numbers as a table">
 <table class="stats">
 <thead>
 <tr>

@@ -79,7 +79,7 @@
 % end
 </td><td><code>{{folder.path}}</code></td></tr>
 % end
-<tr><th scope="row">Trash</th><td class="n">{{found.trash.entries or 0}}</td><td>{{'' if found.trash.whole else 'more than '}}{{size(found.trash.size)}}; <code>qm purge</code> empties it</td></tr>
+<tr><th scope="row">Trash</th><td class="n">{{found.trash.entries or 0}}</td><td>{{'' if found.trash.whole else 'more than '}}{{size(found.trash.size)}}; <code>qm purge --trash</code> empties it</td></tr>
 </tbody>
 </table>
 <dl class="facts">

@@ -27,7 +27,7 @@
 % end
 </nav>
 % if not ran.bars:
-<p>Nothing ran from {{stamp(begin)}} to {{stamp(end)}}.</p>
+<p>Nothing ran from {{when(begin)}} to {{when(end)}}.</p>
 % if window.word != '7d':
 <p>Have a look at the <a href="{{href('timeline', last='7d')}}">last 7 days</a>; or drop a job: <a href="/help">Help</a> shows what one looks like.</p>
 % else:
