@@ -155,6 +155,10 @@ class Flow:
             else:
                 self._stop_at.pop(name, None)
 
+    def _may_come(self, name: str) -> bool:
+        """False for a job that nobody has submitted, for its client was killed before."""
+        return name in self.dropped or name in self._submitted or name in self._copy_at
+
     def is_there(self, name: str) -> bool:
         """Whether a folder of this name lies in one of the four."""
         return any(Path(self._victims.layout.root).glob(f"QM_*/{name}"))
@@ -173,6 +177,6 @@ class Flow:
             if answer is None:
                 continue
             del self._asked[request]
-            if not answer.get("ok") and not answer.get("state"):
+            if not answer.get("ok") and not answer.get("state") and self._may_come(name):
                 # Not there yet, or just being looked at: as a person would, again.
                 self._stop_at[name] = now + _ASK_AGAIN
