@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Container, Iterable
 from typing import Any
@@ -12,6 +13,8 @@ from web.logs import LogStream
 from web.problem import set_request_id
 
 Environ = dict[str, Any]
+_TYPE = re.compile(r"[\w!#$&^.+/-]*", re.ASCII)
+"""RFC 6838, section 4.2; nothing where a request has no body."""
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
@@ -40,4 +43,18 @@ class Guard:
         if whole_address or not is_our_host(environ.get("HTTP_HOST", ""), self._names):
             start("421 Misdirected Request", [("Content-Length", "0")])
             return []
+        _make_readable(environ)
         return self._inner(environ, start)
+
+
+def _make_readable(environ: Environ) -> None:
+    """Change headers at which bottle would fail: nothing of ours needs them as they are.
+
+    These are bytes that are no UTF-8, and a Content-Type with parameters that are none.
+    """
+    for name, value in environ.items():
+        if name.startswith("HTTP_") and not value.isascii():
+            text = value.encode("latin-1").decode("utf-8", "replace")
+            environ[name] = text.encode("utf-8").decode("latin-1")
+    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip()
+    environ["CONTENT_TYPE"] = kind if _TYPE.fullmatch(kind) else "unknown"

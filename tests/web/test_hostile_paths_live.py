@@ -192,6 +192,33 @@ def test_a_path_that_leads_elsewhere_is_refused_before_the_disk_or_a_host_is_ask
     assert [line for line in said.splitlines() if NOWHERE in line] == []
 
 
+HEADERS = (
+    *("Referer", "Origin", "Sec-Fetch-Site", "Cookie", "Accept", "Accept-Encoding", "Range"),
+    *("If-None-Match", "If-Modified-Since", "If-Range", "If-Match", "Last-Event-ID"),
+    *("Idempotency-Key", "Content-Type", "X-Forwarded-For", "Forwarded", "X-Request-Id"),
+)
+VALUES = (
+    *("", ",", ";", "=", '"', "http://[", "http://[x]/", "http://a:b@[::1", "bytes=9-1,-", "W/"),
+    *("\xff\xfe", "\x80", "%00", "x" * 8000, "Mon, 99 Foo 9999 99:99:99 GMT", "9" * 400),
+    *("application/x-www-form-urlencoded; x", 'application/json; y="', "multipart/form-data"),
+    *("Sun, 06 Nov 0000 08:49:37 +9999", "bytes=99999999999999999999-", "text/html;q=x", "{}"),
+)
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_no_header_breaks_a_page(shown: Shown, header: str) -> None:
+    number, _ = shown.ended("kept")
+    for value in VALUES:
+        for address in (
+            *("/QM", f"/ask/rerun?job={number}", f"/job/{number}/files/a.txt"),
+            *(f"/api/v1/jobs/{number}", "/api/v1/summary", "/login", "/nothing", "/do/priority"),
+        ):
+            for method in ("GET", "POST"):
+                answer = shown.visitor.ask(address, method, None, **{header: value})
+                assert answer.status < 500, (method, address, value[:40], answer.status)
+    assert "Traceback" not in shown.page.said(), shown.page.said()[-2000:]
+
+
 ODD_LOGS = ("pipe", "socket", "device", "link", "folder", "loop")
 
 
