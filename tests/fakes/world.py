@@ -27,6 +27,7 @@ class World(Ground):
     bench: Bench = field(default_factory=Bench)
     lanes: list[deque[act.Action]] = field(default_factory=lambda: [deque() for _ in _LANES])
     restarts: int = 0
+    rings: set[int] = field(default_factory=set)
 
     def tell(self, event: ev.Event) -> None:
         self.take(self.bench.tell(event))
@@ -36,7 +37,10 @@ class World(Ground):
             if isinstance(action, act.Start):
                 self.start(action.job)
             if isinstance(action, act.Close) and goes_round(action.job):
-                assert self.comes_after_itself(action.job), f"no ring: {action.job}"
+                # A manager that finds this end on disk closes it again, and knows of no ring.
+                told = action.job.id in self.rings or self.comes_after_itself(action.job)
+                assert told, f"no ring: {action.job}"
+                self.rings.add(action.job.id)
             if isinstance(action, act.Forget) and action.record:
                 self.tell_history(action.job)
             for lane, kinds in zip(self.lanes, _LANES, strict=True):
