@@ -32,6 +32,8 @@ class Folder:
     """A person deleted it."""
     more_starts: int = 0
     """How often it may be started beyond the first time, because a person asked for it."""
+    rerun: bool = False
+    """A person asked for that. A power cut may bring the request back, though it was answered."""
     retries: int = 0
     rerunnable: bool = False
 
@@ -256,6 +258,7 @@ class People:
             node = self.world.disk.find(self.world.layout.place(place)).entries.get(name)
             if node is not None and node.number in self.folders:
                 self.folders[node.number].more_starts += 1
+                self.folders[node.number].rerun = True
 
     def ask(self, verb: str, targets: tuple[str, ...], data: dict[str, object]) -> None:
         """Drop a request."""

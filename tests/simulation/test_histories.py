@@ -23,6 +23,7 @@ _AT_ONCE = 100
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(0, 2000, _AT_ONCE))
 def test_two_thousand_histories_break_no_promise(first: int) -> None:
     tally = live_through(first, _AT_ONCE)
