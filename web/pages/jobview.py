@@ -204,7 +204,8 @@ def _story(facts: JobFacts) -> tuple[str, ...]:
         meaning = _SIGNALS.get(text)
         said.append(f"Signal {shown(text)} ended it{f': {meaning}' if meaning else ''}.")
     elif word:
-        said.append(f"{shown(text) if word in KILL_WORDS else shown(f'{word}: {text}')}.")
+        told = text[:1].upper() + text[1:] if word in KILL_WORDS else f"{word}: {text}"
+        said.append(f"{shown(told)}.")
     return tuple(sentence for sentence in said if sentence)
 
 
