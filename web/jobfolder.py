@@ -16,6 +16,7 @@ from web.problem import Problem
 
 _MOST_LINKS = 16
 _MOST_MOVES = 3
+_DIVIDERS = frozenset({"/", os.sep, "\0"})
 _ABSENT = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.ENXIO}
 )
@@ -110,6 +111,9 @@ class JobFolder:
 
     def _walk(self, parts: Parts, opened: ExitStack) -> tuple[FolderHandle, str | None]:
         """The last folder on the way, and the name in it; None for a folder reached by ``..``."""
+        if any(_DIVIDERS & set(part) for part in parts):
+            # Records name files as well, and anybody who may write into a job may change them.
+            raise _leads_out()
         folders, left, links = [self._top], [*reversed(parts)], 0
         while left:
             name = left.pop()
@@ -193,7 +197,7 @@ def _steps(folder: FolderHandle, name: str) -> list[str]:
 
 
 def _leads_out() -> Problem:
-    return Problem(404, "This is a link that leads out of the job: QM does not follow it.")
+    return Problem(404, "This leads out of the job: QM does not follow it.")
 
 
 def problem_of_file(error: OSError) -> Problem:

@@ -91,6 +91,15 @@ def job(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    "name", ["../job-secret/s.txt", "sub/../../job-secret/s.txt", "sub/deep/d.txt", "/etc/hostname"]
+)
+def test_a_single_name_is_no_path(job: Path, name: str) -> None:
+    with folder_at(job) as folder, pytest.raises(Problem) as refused:
+        folder.file((name,))
+    assert refused.value.status == 404
+
+
 @posix_only
 @pytest.mark.parametrize(
     ("target", "found"),
