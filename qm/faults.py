@@ -59,5 +59,18 @@ def closed_fault(*folders: str) -> Reason | None:
     return None
 
 
+def apart_fault(first: str, second: str) -> Reason | None:
+    """Two of the four folders on two disks, one of them mounted while QM runs; None where they
+    are on one, or not there.
+    """
+    try:
+        if os.stat(first).st_dev == os.stat(second).st_dev:
+            return None
+    except OSError:
+        return None
+    names = " and ".join(os.path.basename(folder) for folder in (first, second))
+    return Reason("Apart", f"{names} are not on one file system any more: unmount what lies there")
+
+
 def _read_only(folder: str) -> Reason:
     return Reason("ReadOnly", f"the disk of {folder} can only be read, not written")

@@ -13,7 +13,7 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.crashpoints import crash_point
 from qm.errors import InfoError
-from qm.faults import closed_fault, disk_fault, fault_of
+from qm.faults import apart_fault, closed_fault, disk_fault, fault_of
 from qm.folders.inspect import Inspector, command_of
 from qm.folders.layout import Layout
 from qm.inspection import Usable
@@ -179,8 +179,11 @@ class Claimer:
 
     def _unclaimable(self, job: Job, error: OSError) -> ev.Unclaimable:
         fault = fault_of(error, self._layout.root)
+        folders = self._layout.place(Place.WAITING), self._layout.place(Place.RUNNING)
         if fault is None and isinstance(error, PermissionError):
-            fault = closed_fault(*map(self._layout.place, (Place.WAITING, Place.RUNNING)))
+            fault = closed_fault(*folders)
+        if fault is None and error.errno == errno.EXDEV:
+            fault = apart_fault(*folders)
         return ev.Unclaimable(job.id, fault or _cannot_move(error), full=fault is not None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections import deque
@@ -87,6 +88,12 @@ class Lister:
         """Make QM_qJobs again where a person removed it and the rest is still there."""
         if _stamp_of(self._layout.own) == self._own and not os.path.lexists(self._path):
             os.makedirs(self._path, exist_ok=True)
+
+    def mend_own(self) -> None:
+        """Make again what a person removed of QM's own folders, for requests among others."""
+        if _stamp_of(self._layout.own) == self._own:
+            with contextlib.suppress(OSError):
+                self._layout.create_own()
 
     def _list(self) -> dict[str, int]:
         found: dict[str, int] = {}

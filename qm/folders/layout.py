@@ -85,8 +85,14 @@ class Layout:
         """Make what is missing."""
         for place in Place:
             os.makedirs(self.place(place), exist_ok=True)
-        for path in (self.own, self.intents, self.requests, self.trash, self.notices, self.shims):
-            os.makedirs(path, exist_ok=True)
+        os.makedirs(self.own, exist_ok=True)
+        self.create_own()
+
+    def create_own(self) -> None:
+        """Make what is missing in ``.qm``, which is there. OSError where that is not possible."""
+        for path in (self.intents, self.requests, self.trash, self.notices, self.shims):
+            if not os.path.isdir(path):
+                os.mkdir(path)
 
     def sweep(self) -> None:
         """Remove records that a crash left half-written. Only for who holds the manager's lock."""

@@ -81,6 +81,7 @@ class QueueWatcher(threading.Thread):
                         self._lister.mend()
 
     def _supervise(self) -> None:
+        self._lister.mend_own()
         if self.watch.wanted:
             self.watch.supervise()
 
