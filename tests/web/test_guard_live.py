@@ -1,4 +1,4 @@
-"""The guard before the real page: hosts, origins, tokens, bodies, headers (WEB.md 3.2)."""
+"""The guard before the real page: hosts, origins, tokens, bodies, headers."""
 
 from __future__ import annotations
 
