@@ -252,8 +252,12 @@ class Ground:
         return ev.Paused(job.id, job.token or "", action.suspended)
 
     def record(self, job: Job) -> None:
+        """As the real one: a claim that came meanwhile is not written over."""
         folder = self._named(job.name)
-        if folder is not None and folder.identity == job.identity and not self.fails(8):
+        if folder is None or folder.job is None or folder.identity != job.identity or self.fails(8):
+            return
+        known = replace(folder.job, state=job.state, reason=job.reason, depends=job.depends)
+        if replace(known, token=job.token, identity=job.identity) == job:
             folder.job = job
 
     def steer(self, action: act.Steer) -> ev.Event:
