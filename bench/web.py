@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.machine import busy_percent
 from bench.plan import Plan
 from bench.report import Section
-from bench.waiting import TookTooLongError
 from bench.webbrowser import NoBrowserError
 from bench.webgate import Figure, section_of
 from bench.weblisteners import measure_listeners
@@ -65,8 +64,12 @@ def measure(plan: Plan, only: Sequence[str] = ()) -> Section:
         loads.append(busy_percent(_LOOK))
         try:
             figures += FIGURES[name](sizes)
-        except (NoBrowserError, TookTooLongError) as error:
+        except NoBrowserError as error:
             missing.append(f"{name} could not be measured: {error}.")
+        except Exception as error:
+            # The other figures took minutes: they are told all the same.
+            first = (str(error).strip() or "no more is known").splitlines()[0]
+            missing.append(f"{name} could not be measured: {type(error).__name__}: {first}")
     low, high = min(loads), max(loads)
     title = f"The web page: {sizes.ended:,} ended jobs, {sizes.waiting} waiting"
     section = section_of(DEFINITION, title, figures, missing)

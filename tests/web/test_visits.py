@@ -8,15 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from bench.filled import filled
 from bench.webwire import Relay, relayed
 from qm.folders.layout import Layout
 from qm.index import reading
+from qm.model import State
 from qm.times import utc_text
 from tests.live.harness import wait_for
 from tests.web.browser import a_browser, a_tab
 from tests.web.filled import filled_page
 from tests.web.served import Served
+from web.pages.ended import EndedReader
+from web.pages.filters import Filters
 from web.pages.kept import KeptParts, Part
+from web.pages.standing import StandingReader
 from web.static_files import FOLDER, SCRIPT, StaticFiles, script_of
 
 live = pytest.mark.live
@@ -85,6 +90,32 @@ def test_an_answer_that_could_not_be_made_is_made_by_the_next_who_asks(tmp_path:
     with pytest.raises(OSError):
         kept.get("all", fail)
     assert kept.get("all", lambda: Part("made", b"", b"")).tag == "made"
+
+
+def test_what_was_read_while_much_changed_says_that_it_is_worth_another_look(
+    tmp_path: Path,
+) -> None:
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.1
+        return now[0]
+
+    with filled(tmp_path / "QM", 3, 10, 1.0) as (layout, index):
+        standings, ended = StandingReader(layout, clock), EndedReader(layout, clock)
+
+        def look() -> tuple[bool, bool]:
+            standing = standings.read()
+            return standing.is_behind, ended.read(standing, Filters(), 1.0e9).is_behind
+
+        assert look() == look() == (False, False)
+        with reading(layout.index_file) as reader:
+            (row, *_) = reader.rows("state = ?", (State.RUNNING.value,))
+        index.put(row._replace(state=State.FINISHED.value, ended=utc_text(time.time())))
+        index.flush()
+        assert look() == (True, True)
+        now[0] += 60
+        assert look() == (False, False)
 
 
 @live

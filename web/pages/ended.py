@@ -44,6 +44,8 @@ class Ended:
     """Of everybody's jobs that ended since midnight, by state."""
     owners: tuple[str, ...]
     """All who have had jobs, those with most first."""
+    is_behind: bool = False
+    """Jobs have ended since they were counted."""
 
     @property
     def is_empty(self) -> bool:
@@ -79,7 +81,8 @@ class EndedReader:
     def _by_index(
         self, index: IndexReader, filters: Filters, query: EndedQuery, today: EndedQuery
     ) -> Ended:
-        counts = self._count(index, replace(query, states=frozenset()))
+        anyhow = replace(query, states=frozenset())
+        counts = self._count(index, anyhow)
         page = page_by_index(
             index,
             self._layout,
@@ -94,7 +97,14 @@ class EndedReader:
             counts=counts,
             today=self._count(index, today),
             owners=self._all_owners(index, bool(page.entries)),
+            is_behind=self._is_behind(anyhow, today),
         )
+
+    def _is_behind(self, *queries: EndedQuery) -> bool:
+        stamp = stamp_of(self._layout.index_file)
+        with self._guard:
+            found = [self._counts.get(query) for query in queries]
+        return any(known is not None and known[0] != stamp for known in found)
 
     def _count(self, index: IndexReader, query: EndedQuery) -> dict[str, int]:
         stamp, now = stamp_of(self._layout.index_file), self._clock()

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from qm.control.client import manager_runs
 from qm.dashboard.activity import ActivityReader
@@ -48,6 +48,8 @@ class Standing:
     more_waiting: int
     ended: tuple[Entry, ...] | None
     """All of them, where they had to be read from the folders; None: the index has them."""
+    is_behind: bool = False
+    """Something has changed since it was read, which nobody will tell again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ class StandingReader:
             began = self._clock()
             known = self._known.get(whole)
             if known is not None and known.holds(runs, stamp, began):
-                return known.standing
+                if known.is_of(stamp):
+                    return known.standing
+                return replace(known.standing, is_behind=True)
             standing = self._load(runs, whole)
             done = self._clock()
             pause = min(_SPARE * (done - began), _LONGEST_PAUSE)
@@ -116,8 +120,10 @@ class _Known:
     def holds(self, runs: bool, stamp: Stamp | None, now: float) -> bool:
         if runs != self.standing.manager_runs:
             return False
-        unchanged = stamp is not None and stamp == self.stamp and now < self.stale_at
-        return unchanged or now < self.not_before
+        return (self.is_of(stamp) and now < self.stale_at) or now < self.not_before
+
+    def is_of(self, stamp: Stamp | None) -> bool:
+        return stamp is not None and stamp == self.stamp
 
 
 def _standing(

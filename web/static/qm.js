@@ -9,6 +9,7 @@
   const dialog = $('#dialog');
   const SOONEST = 150;
   const SETTLED = 300;
+  const BEHIND = 1000;
   const IDLE = 20000;
 
   // Is the person using this, so that nothing in it may move?
@@ -171,6 +172,11 @@
   const later = () => {
     const top = $('#top');
     if (state === 'signed-out' || !top) return;
+    if (top.dataset.behind) {
+      // Read while much was changing: no event will tell of what is missing.
+      timer = setTimeout(look, BEHIND);
+      return;
+    }
     if (state === 'live' && top.dataset.state === 'idle') return;
     timer = setTimeout(look, Math.max(2000, 1000 * Number(live.dataset.every)));
   };

@@ -1,6 +1,6 @@
 % tiles = board.tiles
 % drained_off = board.why_not('drain')
-<div id="top" data-title="{{board.title}}" data-state="{{'down' if not board.manager_runs else 'running' if board.running else 'idle'}}" data-share="{{board.share}}">
+<div id="top" data-title="{{board.title}}" data-state="{{'down' if not board.manager_runs else 'running' if board.running else 'idle'}}" data-share="{{board.share}}" data-behind="{{'yes' if board.is_behind else ''}}">
 % if not board.manager_runs:
 <div class="down" id="down" role="alert">
 <p><strong>QM is not running.</strong>
