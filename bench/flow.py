@@ -109,23 +109,19 @@ class Flow:
         self.dropped[name] = kind
 
     def _copy(self, name: str, kind: Kind, info: str) -> None:
-        """File by file, with pauses shorter than the settle time."""
+        """File by file, with pauses."""
         self._copies.append((name, kind, self._copying(name, info)))
         self._copy_at[name] = 0.0
 
     def _copying(self, name: str, info: str) -> Iterator[float]:
+        """Its info file comes last: however long this process is held up, nothing runs by half."""
         folder = self._waiting / name
         folder.mkdir()
-        yield 0.1
-        half = len(info) // 2
-        with (folder / "proc_config.cfg").open("w", encoding="utf-8") as file:
-            file.write(info[:half])
-            file.flush()
-            yield 0.15
-            file.write(info[half:])
-        for number in range(3):
-            yield self._chance.uniform(0.02, 0.15)
+        for number in range(4):
+            yield self._chance.uniform(0.02, 0.2)
             (folder / f"data{number}").write_bytes(os.urandom(2000))
+        yield 0.1
+        (folder / "proc_config.cfg").write_text(info, encoding="utf-8")
 
     def _go_on_copying(self, now: float) -> None:
         for copy in list(self._copies):

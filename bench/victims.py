@@ -23,7 +23,7 @@ _STOP_LIMIT = 60.0
 _HALT_LIMIT = 5.0
 _ROOT = str(Path(__file__).resolve().parents[1])
 _OPTIONS = (
-    "Settle = 0.3\nRefuse_after = 1\nEmpty_after = 30\nKill_grace = 1\nBrake = 0\nRescan = 1\n"
+    "Settle = 0.3\nRefuse_after = 6\nEmpty_after = 30\nKill_grace = 1\nBrake = 0\nRescan = 1\n"
 )
 
 

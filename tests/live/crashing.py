@@ -60,6 +60,13 @@ class CrashingQueue(Queue):
             raise AssertionError(f"the manager ended: {self.log_text()}")
         return self
 
+    def stop(self) -> None:
+        """End the manager the quick way: it is used to that."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(30)
+        self.process = None
+
     def start_armed(self, at: str, *, note: str = "crash") -> None:
         """Start the manager; it, or a supervisor, is to die at this point."""
         self.crash = self.folder.parent / note
