@@ -165,7 +165,7 @@ def test_after_the_wait_the_good_token_works(wide: Served) -> None:
         lambda: [
             a for a in [visitor.submit("/login", token=wide.token().secret)] if a.status < 400
         ],
-        timeout=wait + 5,
+        timeout=wait + 30,
     )
     assert good[0].status == 303
 
