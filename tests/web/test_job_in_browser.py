@@ -182,7 +182,8 @@ def test_a_log_is_followed_on_when_the_window_gets_another_size(
     browser: Browser, shown: Shown
 ) -> None:
     go = shown.queue.folder.parent / "go-turned"
-    lines = "for i in $(seq 300); do echo line $i $(seq -s, 60); done"
+    words = ",".join(map(str, range(60)))
+    lines = f"for i in $(seq 300); do echo line $i {words}; done"
     shown.queue.drop("turned", f"{lines}; while [ ! -e {go} ]; do sleep 0.02; done; echo the end")
     shown.queue.wait_running("turned")
     job = wait_for("it is a job", lambda: (shown.queue.row("turned") or {}).get("id"))
@@ -199,6 +200,9 @@ def test_a_log_is_followed_on_when_the_window_gets_another_size(
         wait_for_log(page, "Job finished at")
         page.wait_for_function(at_end)
         assert page.locator("#log-follow").is_checked()
+        page.locator("#log").focus()
+        page.keyboard.press("PageUp")
+        page.wait_for_function("() => !document.getElementById('log-follow').checked")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -397,15 +397,24 @@
 
   // The person's own moves.
   let moved = 0;
+  let touched = 0;
+  let byHand = false;
+  for (const kind of ['wheel', 'touchmove', 'pointerdown', 'keydown']) {
+    log.addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
+  }
   log.addEventListener('scroll', () => {
+    // It may go on for long after a finger has left.
+    byHand = byHand || Date.now() - touched < 1000;
     clearTimeout(moved);
     moved = setTimeout(() => {
       if (follow.checked && !atBottom()) {
-        // Lines that are drawn only now are higher than was guessed: only who goes up stops it.
-        if (log.scrollTop < reached) follow.checked = false;
+        // Lines that are drawn only now are higher, or lower, than was guessed: only a person who
+        // goes up stops it.
+        if (log.scrollTop < reached && byHand) follow.checked = false;
         else toBottom();
       }
       reached = log.scrollTop;
+      byHand = false;
       edges();
     }, 60);
   }, { passive: true });
