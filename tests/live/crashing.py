@@ -64,7 +64,7 @@ class CrashingQueue(Queue):
         """End the manager the quick way: it is used to that."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait(PATIENCE)
         self.process = None
 
     def start_armed(self, at: str, *, note: str = "crash") -> None:

@@ -125,7 +125,7 @@ def a_second_crash(queue: CrashingQueue) -> None:
     queue.wait("running runs", lambda: queue.has("running", ".qm/start.json"))
     queue.wait("held is a job", lambda: queue.has("held", ".qm/job.json"))
     queue.ask("kill", "held", fetch=False)
-    wait_for("it died", lambda: queue.process is not None and queue.process.poll() is not None)
+    wait_for("it died", queue.died, PATIENCE)
 
 
 def stopped_while_claiming(queue: CrashingQueue) -> None:
@@ -136,7 +136,7 @@ def stopped_while_claiming(queue: CrashingQueue) -> None:
         wait_for("one is claimed", lambda: os.listdir(queue.folder / "QM_Jobs"), PATIENCE)
         assert queue.process is not None
         queue.process.send_signal(signal.SIGTERM)
-        queue.process.wait(30)
+        queue.process.wait(PATIENCE)
         if queue.died():
             break
         queue.start_armed("stop.put_back")
@@ -292,7 +292,7 @@ def test_a_supervisor_that_dies_leaves_a_lost_job_or_one_that_runs_once(
     # What is not lost runs, or runs again, to its end.
     state = "LOST" if lost and not also_the_manager else "FINISHED"
     queue.give(name, state, "true", **options)
-    wait_for("it died by its point", queue.died)
+    wait_for("it died by its point", queue.died, PATIENCE)
     if also_the_manager:
         queue.kill_manager()
         queue.start()
