@@ -94,9 +94,11 @@ class StatisticsReader:
             stamp, began, known = self._stamp(), self.clock(), self._known.get(by)
             if known is not None and (stamp == known.stamp or began < known.not_before):
                 return known.told
+            is_first = self._count is None
             told = Told(self._counted(by), self.wall())
             done = self.clock()
-            pause = min(_SPARE * (done - began), _LONGEST_PAUSE)
+            # After the first time what was added is read at once: that is quick.
+            pause = 0.0 if is_first else min(_SPARE * (done - began), _LONGEST_PAUSE)
             self._forget_large_ones()
             self._known[by] = _Known(told, stamp, done + pause)
             return told
