@@ -140,6 +140,7 @@ def measure_counts(plan: WebPlan) -> list[Figure]:
     """Statistics per owner and counts by state, each after one more job has ended."""
     with filled_page(plan, "counts") as made, made.page.visitor() as who:
         began = who.ask("/api/v1/stats?by=owner").whole
+        who.ask("/stats")
         owners = _after_changes(made, plan.changed, lambda: who.ask("/api/v1/stats?by=owner").whole)
         page = _after_changes(made, plan.changed // 2, lambda: who.ask("/stats").whole)
         states = [_counted(made) for _ in range(plan.requests)]
