@@ -89,6 +89,8 @@ class Librarian:
             self._index.put(_vanished_row(line))
         self._recalled = True
         crash_point("index.begun")
+        # What was put while there was no index is held against the folders as well.
+        flush(self._index)
         self.reconcile()
 
     def _recall_vanished(self) -> None:

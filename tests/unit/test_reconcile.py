@@ -187,3 +187,15 @@ def test_a_job_that_ended_where_a_person_had_moved_it_is_told_unless_the_history
     shelves.index.flush()
     shelves.librarian.rebuild()
     assert shelves.strayed == []
+
+
+def test_a_row_that_was_put_while_the_index_was_lost_is_held_against_the_folders(
+    shelves: Shelves,
+) -> None:
+    job = shelves.ended(1, "job")
+    shelves.index.make_anew()
+    shelves.index.put(row_of(job))
+    shutil.rmtree(shelves.path(Place.LOST, "job"))
+    shelves.librarian.rebuild()
+    shelves.librarian.reconcile()
+    assert shelves.rows() == {}
