@@ -165,5 +165,7 @@ def _ring(state: CoreState, job: Job, last: int, came_from: dict[int, int]) -> s
     while path[-1] != job.id:
         path.append(came_from[path[-1]])
     linked = state.dependents.linked
-    names = [shown((job if one == job.id else linked[one]).name) for one in reversed(path)]
+    # Those that wait may have been renamed since they were linked.
+    known = {one: state.jobs.get(one, linked[one]) for one in path if one != job.id} | {job.id: job}
+    names = [shown(known[one].name) for one in reversed(path)]
     return " after ".join([*names, shown(job.name)])

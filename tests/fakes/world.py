@@ -51,12 +51,15 @@ class World(Ground):
 
     def comes_after_itself(self, job: Job) -> bool:
         """By whatever the names and ids in its way can mean."""
-        known = [job, *self.bench.state.dependents.linked.values()]
+        state = self.bench.state
+        known = [job, *(state.jobs.get(i, j) for i, j in state.dependents.linked.items())]
+        called = [(name, seen.job.id) for name, seen in state.arrivals.items() if seen.job]
+        names = {*called, *((j.name, j.id) for j in known), *((str(j.id), j.id) for j in known)}
         found: set[int] = set()
         ways = [job]
         while ways:
             for one in ways.pop().depends:
-                meant = [j for j in known if one.id == j.id or one.target in (j.name, str(j.id))]
+                meant = [j for j in known if one.id == j.id or (one.target, j.id) in names]
                 ways += [j for j in meant if j.id not in found]
                 found |= {j.id for j in meant}
         return job.id in found
