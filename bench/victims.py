@@ -21,6 +21,8 @@ MARK = "QM_TORTURE"
 """An environment variable that all processes of one torture carry, whoever started them."""
 _STOP_LIMIT = 60.0
 _HALT_LIMIT = 5.0
+_AGAIN = 0.3
+"""How often a manager is killed that does not serve yet: else a slow machine sees nothing else."""
 _ROOT = str(Path(__file__).resolve().parents[1])
 _OPTIONS = (
     "Settle = 0.3\nRefuse_after = 6\nEmpty_after = 30\nKill_grace = 1\nBrake = 0\nRescan = 1\n"
@@ -86,9 +88,9 @@ class Victims:
         return serves
 
     def strike(self, chance: random.Random) -> None:
-        """Kill one process: most often the manager, else a supervisor, a client or the page."""
+        """Kill one process, where one is found: a supervisor, the manager, a client or the page."""
         kind = chance.choices(
-            ("manager", "supervisor", "client", "page"), weights=(45, 35, 10, 10)
+            ("manager", "supervisor", "client", "page"), weights=(35, 45, 10, 10)
         )[0]
         if kind == "supervisor":
             self._kill_supervisor(chance)
@@ -96,7 +98,7 @@ class Victims:
             self._kill_client(chance)
         elif kind == "page":
             self._kill_page()
-        else:
+        elif self._killed_at is None or chance.random() < _AGAIN:
             self._kill_manager()
 
     def _kill_manager(self) -> None:
