@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench.promises import broken_promises, complaints, noting, starts_in
 from qm.config import load_config
 from qm.control.requests import Request, take_answer, write_request
@@ -66,6 +68,15 @@ class CrashingQueue(Queue):
             self.process.kill()
             self.process.wait(PATIENCE)
         self.process = None
+
+    def end_everything(self) -> list[int]:
+        """As any queue, but an orphan that nobody has reaped yet has ended."""
+        children = []
+        if self.process is not None and self.process.poll() is None:
+            children = [child.pid for child in psutil.Process(self.process.pid).children()]
+        self.stop()
+        wait_for("supervisors end", lambda: all(map(is_gone, children)), PATIENCE)
+        return super().end_everything()
 
     def start_armed(self, at: str, *, note: str = "crash") -> None:
         """Start the manager; it, or a supervisor, is to die at this point."""
