@@ -120,7 +120,7 @@ def _not_yet(state: CoreState, job: Job, now: Now) -> Reason | None:
 def _at(word: str, job: Job, when: str) -> str:
     if word == "BeginTime":
         return f"not before {when}"
-    return f"attempt {job.attempt + 1} of {job.options.retries + 1} at {when}"
+    return f"attempt {job.failures + 1} of {job.options.retries + 1} at {when}"
 
 
 def on_due(state: CoreState, now: Now) -> list[act.Action]:

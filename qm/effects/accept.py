@@ -23,25 +23,33 @@ from qm.records import Claim
 log = logging.getLogger("qm.effects")
 
 
-def accept(layout: Layout, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAccepted:
-    """Write ``job.json`` into the folder in QM_qJobs, and the hold mark where asked."""
+def accept(
+    layout: Layout, action: act.Accept, boot: str, *, sync: bool
+) -> ev.Accepted | ev.NotAccepted:
+    """Write ``job.json`` into the folder in QM_qJobs, and the hold mark where asked.
+
+    The first record of a job is not synced, for without it the folder is the same
+    drop again. One with tries or changes to lose is, with ``sync``.
+    """
     job = action.job
     path = layout.path(Place.WAITING, job.name)
     try:
-        return _accept(path, layout.intents, action, boot)
+        return _accept(path, layout.intents, action, boot, sync=sync)
     except FileNotFoundError:
         return ev.NotAccepted(job.id, True, Reason("Gone", "its folder was taken away"))
     except OSError as error:
         why = error
     if isinstance(why, PermissionError) and make_writable(path):
         try:
-            return _accept(path, layout.intents, action, boot)
+            return _accept(path, layout.intents, action, boot, sync=sync)
         except OSError as error:
             why = error
     return ev.NotAccepted(job.id, False, cannot_write(why, layout.root, path))
 
 
-def _accept(path: str, intents: str, action: act.Accept, boot: str) -> ev.Accepted | ev.NotAccepted:
+def _accept(
+    path: str, intents: str, action: act.Accept, boot: str, *, sync: bool
+) -> ev.Accepted | ev.NotAccepted:
     job = action.job
     with FolderHandle.open(path) as folder:
         if not folder.identity().same_folder(job.identity):
@@ -54,12 +62,17 @@ def _accept(path: str, intents: str, action: act.Accept, boot: str) -> ev.Accept
             if action.hold is not None:
                 write_hold(own, action.hold)
                 crash_point("accept.held", job.name)
-            write_job(own, job, Claim(boot, claimed=False))
+            write_job(own, job, Claim(boot, claimed=False), sync=sync and _has_past(job))
             crash_point("accept.recorded", job.name)
             # An end that could not be carried out is void: the folder was mended since.
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(intents, f"{job.id}.json"))
             return ev.Accepted(job.id, action.hold or (None if action.fresh else read_hold(own)))
+
+
+def _has_past(job: Job) -> bool:
+    """Whether its record says what its info file does not."""
+    return job.attempt > 0 or bool(job.changes)
 
 
 def _tell_of_damage(folder: FolderHandle, job: Job) -> None:
@@ -73,7 +86,7 @@ def _tell_of_damage(folder: FolderHandle, job: Job) -> None:
         )
 
 
-def record(layout: Layout, job: Job, boot: str) -> None:
+def record(layout: Layout, job: Job, boot: str, *, sync: bool) -> None:
     """Write the record of a waiting job again, bound to other jobs, where it still lies there
     and says nothing else: it may be on its way out, or have been changed. OSError otherwise.
     """
@@ -84,7 +97,7 @@ def record(layout: Layout, job: Job, boot: str) -> None:
         known = replace(there.job, state=job.state, reason=job.reason, depends=job.depends)
         if replace(known, token=job.token, identity=job.identity) == job:
             with folder.sub(".qm") as own:
-                write_job(own, job, Claim(boot, claimed=False))
+                write_job(own, job, Claim(boot, claimed=False), sync=sync and _has_past(job))
                 crash_point("bind.recorded", job.name)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 
 from qm.core import actions as act
 from qm.core import events as ev
@@ -27,6 +29,10 @@ FinishEnd = ev.Moved | ev.Unmovable
 _TREE_PATIENCE = 20.0
 
 
+def _lock() -> AbstractContextManager[object]:
+    return threading.Lock()
+
+
 def _tell_nobody(notices: list[Notice]) -> None:
     """Where nothing is to be told, as in tests."""
 
@@ -44,6 +50,9 @@ class Finisher:
     """Called with each name that was moved out of QM_qJobs."""
     tell: Callable[[list[Notice]], None] = _tell_nobody
     """Called with what is to be told of ended jobs, before the history knows of them."""
+    ending: AbstractContextManager[object] = field(default_factory=_lock)
+    """Held while an end is written into its folder. Who binds a waiting job to others looks for
+    an end and writes under it: between the two, an end would be written over."""
 
     def finish(self, actions: Iterable[act.Finish]) -> list[FinishEnd]:
         """Jobs with an exit record, together: a line each in the history, one commit of the
@@ -167,7 +176,8 @@ class Finisher:
         to = PLACE_OF[intent.end.state]
         told = True
         if found is not None and not (found[0] is to and self._has_end(found, job)):
-            told = self._write_end(self.layout.path(*found), intent, job)
+            with self.ending:
+                told = self._write_end(self.layout.path(*found), intent, job)
         self._record([job])
         self.index.put(row_of(job))
         flush(self.index)

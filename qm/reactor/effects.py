@@ -37,12 +37,19 @@ class DropWork:
     """Looks at drops and writes their first records."""
 
     def __init__(
-        self, layout: Layout, inspector: Inspector, state_file: StateFile, boot: str
+        self,
+        layout: Layout,
+        inspector: Inspector,
+        state_file: StateFile,
+        boot: str,
+        *,
+        sync: bool,
     ) -> None:
         self._layout = layout
         self._inspector = inspector
         self._state_file = state_file
         self._boot = boot
+        self._sync = sync
         self._unsaved = 0
 
     def __call__(self, actions: Sequence[DropAction]) -> list[ev.Event]:
@@ -58,7 +65,7 @@ class DropWork:
                 events.append(ev.Inspected(replace(seen, unfinished=unfinished)))
             elif isinstance(action, act.Accept):
                 events.append(
-                    accept(self._layout, action, self._boot)
+                    accept(self._layout, action, self._boot, sync=self._sync)
                     if problem is None
                     else ev.NotAccepted(action.job.id, False, problem)
                 )
@@ -143,7 +150,8 @@ class TurnWork:
             if isinstance(action, act.Pause):
                 return self._pause(action)
             if isinstance(action, act.Record):
-                record(self._layout, action.job, self._boot)
+                with self._finisher.ending:
+                    record(self._layout, action.job, self._boot, sync=self._finisher.sync)
             else:
                 self._stop(action)
         except OSError as error:

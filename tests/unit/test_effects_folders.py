@@ -99,7 +99,9 @@ def test_an_acceptance_writes_the_record_and_sets_aside_what_came_along(folders:
     path = folders.path(Place.WAITING)
     (path / ".qm").symlink_to("/etc")
     (path / "process.log").write_text("of old", encoding="ascii")
-    assert accept(folders.layout, act.Accept(job, True, None), "b") == ev.Accepted(7, None)
+    assert accept(folders.layout, act.Accept(job, True, None), "b", sync=True) == ev.Accepted(
+        7, None
+    )
     records = read_records(str(path), "job")
     assert records.job == job and records.is_ours
     assert (path / ".qm.1").is_symlink()
@@ -109,17 +111,19 @@ def test_an_acceptance_writes_the_record_and_sets_aside_what_came_along(folders:
 def test_an_acceptance_sets_the_hold_mark_it_is_told(folders: Folders) -> None:
     job = folders.drop()
     hold = Reason("User", "submitted on hold")
-    assert accept(folders.layout, act.Accept(job, True, hold), "b") == ev.Accepted(7, hold)
+    assert accept(folders.layout, act.Accept(job, True, hold), "b", sync=True) == ev.Accepted(
+        7, hold
+    )
     assert read_records(str(folders.path(Place.WAITING)), "job").hold == hold
 
 
 def test_another_folder_under_the_name_is_not_accepted(folders: Folders) -> None:
     job = folders.drop()
     folders.path(Place.WAITING).rename(folders.path(Place.WAITING, "other"))
-    gone = accept(folders.layout, act.Accept(job, True, None), "b")
+    gone = accept(folders.layout, act.Accept(job, True, None), "b", sync=True)
     assert isinstance(gone, ev.NotAccepted) and gone.gone
     folders.drop()
-    replaced = accept(folders.layout, act.Accept(job, True, None), "b")
+    replaced = accept(folders.layout, act.Accept(job, True, None), "b", sync=True)
     assert isinstance(replaced, ev.NotAccepted) and replaced.gone
     assert not (folders.path(Place.WAITING) / ".qm").exists()
 
@@ -127,7 +131,9 @@ def test_another_folder_under_the_name_is_not_accepted(folders: Folders) -> None
 def test_a_folder_from_a_read_only_place_is_made_writable(folders: Folders) -> None:
     job = folders.drop()
     folders.path(Place.WAITING).chmod(0o555)
-    assert accept(folders.layout, act.Accept(job, True, None), "b") == ev.Accepted(7, None)
+    assert accept(folders.layout, act.Accept(job, True, None), "b", sync=True) == ev.Accepted(
+        7, None
+    )
 
 
 # Claims.

@@ -199,7 +199,7 @@ BOUND = (Dependency("afterok", "x", 3),)
 
 def test_a_job_that_is_bound_to_another_says_so_on_disk(layout: Layout) -> None:
     job = replace(a_waiting_job(layout), depends=BOUND)
-    record(layout, replace(job, reason=Reason("Dependency", "after x")), "boot")
+    record(layout, replace(job, reason=Reason("Dependency", "after x")), "boot", sync=True)
     assert on_disk(layout) == job
 
 
@@ -208,7 +208,7 @@ def test_a_record_that_was_changed_meanwhile_is_left_as_it_is(layout: Layout) ->
     changed = replace(job, changes=(("priority", "5"),))
     with own_folder(layout.path(Place.WAITING, "job")) as own:
         write_job(own, changed, Claim("boot", claimed=False))
-    record(layout, replace(job, depends=BOUND), "boot")
+    record(layout, replace(job, depends=BOUND), "boot", sync=True)
     assert on_disk(layout) == changed
 
 
@@ -217,5 +217,5 @@ def test_a_record_of_a_job_that_has_ended_meanwhile_is_left_as_it_is(layout: Lay
     with own_folder(layout.path(Place.WAITING, "job")) as own:
         outcome = Outcome("2026-01-01T00:00:00.000Z", reason=Reason("User", "cancelled"))
         write_end(own, End(0, State.CANCELLED, outcome), sync=False)
-    record(layout, replace(job, depends=BOUND), "boot")
+    record(layout, replace(job, depends=BOUND), "boot", sync=True)
     assert on_disk(layout) == job
