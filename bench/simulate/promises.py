@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from bench.simulate.disk import Node
 from bench.simulate.kept_index import KeptIndex, Shelf
@@ -20,14 +21,38 @@ from qm.model import Place
 _RAN = frozenset({"FINISHED", "FAILED", "KILLED", "LOST"})
 
 
-def listing(world: World) -> dict[str, list[str]]:
-    """What lies in each of the four folders. Without jobs that come after others: for these, what
-    an ended folder is called now may count at a restart.
-    """
-    return {
-        place.value: [name for name in world.names(place) if not _comes_after(world, place, name)]
-        for place in Place
-    }
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What lies in each of the four folders at one moment: names by the folder's number."""
+
+    names: dict[str, dict[int, str]]
+    after_others: frozenset[int]
+    """Jobs that come after others. What an ended folder is called now may count at a restart."""
+
+    def changed(self, later: Listing) -> str | None:
+        """How ``later`` differs, those left out that come after others in either; or None."""
+        left_out = self.after_others | later.after_others
+        one, other = (
+            {
+                place: sorted(name for number, name in names.items() if number not in left_out)
+                for place, names in listing.names.items()
+            }
+            for listing in (self, later)
+        )
+        return None if one == other else f"{one} to {other}"
+
+
+def listing(world: World) -> Listing:
+    """The four folders now."""
+    names: dict[str, dict[int, str]] = {place.value: {} for place in Place}
+    after: set[int] = set()
+    for number, path in _places(world).items():
+        own, name = path.split("/")[-2:]
+        if own in names and path == world.layout.path(Place(own), name):
+            names[own][number] = name
+            if _comes_after(world, Place(own), name):
+                after.add(number)
+    return Listing(names, frozenset(after))
 
 
 def _comes_after(world: World, place: Place, name: str) -> bool:

@@ -52,9 +52,8 @@ def run_history(steps: Sequence[Step]) -> Result:
             world.kill_manager()
             world.start()
             world.run(_AGAIN, _TURNS)
-            after = listing(world)
-            if before != after:
-                broken.append(f"a restart changes what had come to rest: {before} to {after}")
+            if changed := before.changed(listing(world)):
+                broken.append(f"a restart changes what had come to rest: {changed}")
         broken += kernel.complaints
         crashes, cuts, starts = world.crashes, world.cuts, len(world.machine.started)
     return Result(broken, people.deeds, crashes, cuts, starts, ends)
