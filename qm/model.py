@@ -278,6 +278,8 @@ class Job:
     """UTC time of the next try."""
     put_back: int = NOT_PUT_BACK
     """The attempt that was last put back into the queue: its end counts no more."""
+    rerun_by: str | None = None
+    """The request by which it runs again. Where a crash came before its answer, it comes again."""
     cpus: tuple[int, ...] = ()
     """Processors that the current attempt is pinned to; empty: to none."""
     gpus: tuple[int, ...] = ()

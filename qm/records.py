@@ -93,6 +93,7 @@ def _rare(job: Job) -> Record:
         "depends": [[one.condition, one.target, one.id] for one in job.depends],
         "failures": job.failures,
         "not_before": job.not_before,
+        "rerun_by": job.rerun_by,
         "cpus": list(job.cpus),
         "gpus": list(job.gpus),
     }
@@ -123,6 +124,7 @@ def job_from_record(record: Record, name: str) -> tuple[Job, Claim]:
             failures=_whole(record.get("failures", 0)),
             not_before=_text_or_none(record.get("not_before")),
             put_back=_whole(record.get("put_back", NOT_PUT_BACK)),
+            rerun_by=_text_or_none(record.get("rerun_by")),
             cpus=_wholes(record.get("cpus", [])),
             gpus=_wholes(record.get("gpus", [])),
         )

@@ -50,12 +50,12 @@ class Recovery:
         job, _ = job_from_record({"format": 1, **intent.job}, intent.name)
         job = _ended(job, intent)
         if self._is_void(intent, job):
-            remove_intent(self._layout, intent.id)
+            remove_intent(self._layout, intent.id, sync=self._finisher.sync)
             return
         done = self._finisher.carry_out(intent, job)
         if isinstance(done, ev.Moved):
             crash_point("recovery.intent_done", intent.name)
-            remove_intent(self._layout, intent.id)
+            remove_intent(self._layout, intent.id, sync=self._finisher.sync)
             log.info("job %d (%s): its end was finished", intent.id, shown(intent.name))
 
     def _is_void(self, intent: Intent, job: Job) -> bool:

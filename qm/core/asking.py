@@ -7,9 +7,10 @@ from typing import Any
 
 from qm.core import actions as act
 from qm.core import events as ev
-from qm.core.answers import await_submissions
+from qm.core.answers import await_submissions, job_data
 from qm.core.arriving import vacate
 from qm.core.closing import cancel
+from qm.core.dependencies import open_job
 from qm.core.marking import mark_job, set_mark
 from qm.core.pausing import ask_pause
 from qm.core.queueing import enqueue
@@ -45,7 +46,7 @@ def on_asked(state: CoreState, event: ev.Asked, now: Now) -> list[act.Action]:
     if event.verb == "set":
         return ask_set(state, event, job_id, now)
     if event.verb == "rerun":
-        return [_no(event, f"job {job_id} has not ended: only an ended job runs again")]
+        return [_rerun_open(state, event, job_id)]
     return [_no(event, f"this manager does not know the request {event.verb!r}")]
 
 
@@ -75,6 +76,13 @@ def _unknown(state: CoreState, event: ev.Asked) -> list[act.Action]:
         hold = Reason("User", f"put back on hold by {event.who}")
         return [act.FindToRerun(event.request, target, hold if event.data.get("hold") else None)]
     return [act.AnswerEnded(event.request, event.verb, target)]
+
+
+def _rerun_open(state: CoreState, event: ev.Asked, job_id: int) -> act.Answer:
+    job = open_job(state, job_id)
+    if job is not None and job.rerun_by == event.request:
+        return act.Answer(event.request, True, job_data(job))
+    return _no(event, f"job {job_id} has not ended: only an ended job runs again")
 
 
 def _no(event: ev.Asked, error: str, **data: Any) -> act.Answer:

@@ -16,7 +16,7 @@ from qm.folders.layout import Layout
 from qm.jobdir import read_hold, records_of, set_aside_old, write_hold, write_job
 from qm.model import Job, Place, Reason
 from qm.names import shown
-from qm.osops import FolderHandle
+from qm.osops import FolderHandle, sync_folder
 from qm.osops.owner import owner_name
 from qm.records import Claim
 
@@ -67,6 +67,8 @@ def _accept(
             # An end that could not be carried out is void: the folder was mended since.
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(intents, f"{job.id}.json"))
+                if sync:
+                    sync_folder(intents)
             return ev.Accepted(job.id, action.hold or (None if action.fresh else read_hold(own)))
 
 

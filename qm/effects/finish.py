@@ -129,7 +129,7 @@ class Finisher:
             moved = self.carry_out(intent, job)
             if isinstance(moved, ev.Moved):
                 crash_point("close.moved", job.name)
-                remove_intent(self.layout, job.id)
+                remove_intent(self.layout, job.id, sync=self.sync)
                 crash_point("close.forgotten", job.name)
                 return replace(moved, request=action.request)
             self._undo(intent, job)
@@ -147,7 +147,7 @@ class Finisher:
         if not self._end_stands(intent, job):
             self.index.remove(job.id)
             with contextlib.suppress(OSError):
-                remove_intent(self.layout, job.id)
+                remove_intent(self.layout, job.id, sync=self.sync)
 
     def _end_stands(self, intent: Intent, job: Job) -> bool:
         try:

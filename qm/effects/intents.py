@@ -61,10 +61,12 @@ def write_intent(layout: Layout, intent: Intent, *, sync: bool) -> None:
             intents.sync()
 
 
-def remove_intent(layout: Layout, job_id: int) -> None:
-    """It has happened."""
+def remove_intent(layout: Layout, job_id: int, *, sync: bool) -> None:
+    """It has happened. With ``sync`` no power cut brings it back: the job may run again soon."""
     with FolderHandle.open(layout.intents) as intents:
         intents.remove(f"{job_id}.json")
+        if sync:
+            intents.sync()
 
 
 def read_intents(layout: Layout) -> tuple[list[Intent], list[str]]:

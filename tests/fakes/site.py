@@ -110,7 +110,7 @@ class Site:
             outcome = intent.end.outcome
             job = replace(job, state=intent.end.state, reason=outcome.reason, outcome=outcome)
             if isinstance(self.finisher.carry_out(intent, job), ev.Moved):
-                remove_intent(self.layout, intent.id)
+                remove_intent(self.layout, intent.id, sync=True)
         for name in sorted(os.listdir(self.layout.place(Place.RUNNING))):
             records = read_records(self.layout.path(Place.RUNNING, name), name)
             assert records.job is not None

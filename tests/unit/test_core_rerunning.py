@@ -108,7 +108,8 @@ def test_a_job_that_was_cancelled_again_before_its_attempt_runs_again_a_second_t
     gone = only(bench.ask("kill", str(job.id), request="k"), act.Close)
     assert (gone.end.attempt, gone.end.state) == (0, State.CANCELLED)
     bench.tell(ev.Moved(job.id, State.CANCELLED, "a"))
-    again = only(rerun(bench, replace(gone.job, state=State.QUEUED), Place.LOST), act.Requeue)
+    cancelled = replace(gone.job, state=State.QUEUED)
+    again = only(bench.tell(ev.Rerun(cancelled, Place.LOST, "r2")), act.Requeue)
     assert again.job.outcome is None and again.job.put_back == 0
 
 
@@ -193,3 +194,20 @@ def test_a_restart_after_the_archive_finds_a_waiting_job() -> None:
     after.adopt_waiting(action.job)
     after.tell(ev.Found())
     assert after.claim().job.attempt == 2
+
+
+def test_a_request_that_comes_again_after_a_crash_is_answered_and_does_nothing_more() -> None:
+    action = a_rerun()
+    after = Bench()
+    asked = ev.Asked("r1", "rerun", (str(action.job.id),), "anna")
+    ended_since = replace(action.job, attempt=2, token="t2")
+    told = only(after.tell(ev.Rerun(ended_since, Place.DONE, "r1")), act.Answer)
+    assert told.ok and told.data["id"] == ended_since.id
+    bench = Bench()
+    job = ended(bench)
+    rerun(bench, job)
+    back(bench, job)
+    told = only(bench.tell(asked), act.Answer)
+    assert told.ok and told.data["state"] == "QUEUED"
+    other = only(bench.tell(replace(asked, request="r2")), act.Answer)
+    assert not other.ok and "has not ended" in other.data["error"]

@@ -193,10 +193,10 @@ def test_an_intent_of_format_1_is_read(tmp_path: Path) -> None:
 def test_a_request_and_an_answer_of_format_1_are_read(tmp_path: Path) -> None:
     request_id = v1("request.json")["id"]
     (tmp_path / f"{request_id}.json").write_bytes((V1 / "request.json").read_bytes())
-    (tmp_path / f"{request_id}.answer").write_bytes((V1 / "answer.json").read_bytes())
     assert open_requests(str(tmp_path), set(), 0.0) == [
         Request(request_id, "kill", ("41", "fit"), "anna", 1767225660.5, 5.0)
     ]
+    (tmp_path / f"{request_id}.answer").write_bytes((V1 / "answer.json").read_bytes())
     answer = take_answer(str(tmp_path), request_id)
     assert answer is not None and (answer["ok"], answer["state"]) == (True, "KILLED")
 
