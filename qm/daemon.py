@@ -230,6 +230,10 @@ class Manager:
     def _core(self, saved: SavedState, moved: bool, *, first_id: int) -> Core:
         settings = self._settings(self._config, adopt_records=moved)
         next_id = max(saved.first_free(self._boot), first_id)
+        try:
+            self._state_file.save(next_id)  # So that a block is reserved before an id is used.
+        except OSError as error:
+            log.warning("state.json cannot be written: %s", error.strerror)
         return Core(
             settings,
             lambda: secrets.token_hex(16),

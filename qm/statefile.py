@@ -15,6 +15,9 @@ _SYNCED = "state.synced.json"
 """The same as of the last sync: a power cut may leave nothing of the writes after it."""
 _BLOCK = 1000
 """Ids reserved on disk at a time: only a power cut skips the rest of a block."""
+_AHEAD = 100
+"""Ids before the end of a block with which the next one is reserved. A refusal with a new id may
+be on disk before the write of that id is, which another thread does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,19 @@ class StateFile:
         return saved
 
     def save(self, next_id: int) -> None:
-        """Write the next free id; synced when it leaves the reserved block."""
-        self._write(next_id, self._steering, sync=self._sync and next_id >= self._reserved)
+        """Write the next free id; synced when it comes near the end of the reserved block."""
+        self._write(next_id, self._steering, sync=self._sync and self._is_new_block(next_id))
 
     def steer(self, steering: Steering) -> None:
         """Write what people set at run time."""
         self._write(self._next_id, steering, sync=self._sync)
 
+    def _is_new_block(self, next_id: int) -> bool:
+        return next_id >= self._reserved - _AHEAD
+
     def _write(self, next_id: int, steering: Steering, *, sync: bool) -> None:
         reserved = self._reserved
-        if next_id >= reserved:
+        if self._is_new_block(next_id):
             reserved = next_id + _BLOCK
         with FolderHandle.open(self._own) as own:
             record = {

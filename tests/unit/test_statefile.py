@@ -60,7 +60,7 @@ def test_only_a_new_block_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(FolderHandle, "write", noting)
     file = StateFile(str(tmp_path), "b1", sync=True)
-    for next_id in (2, 3, 1001, 1002, 1003):
+    for next_id in (2, 3, 901, 902, 903):
         file.save(next_id)
     assert synced == [True, True, False, False, True, True, False]
 
