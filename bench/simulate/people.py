@@ -45,6 +45,8 @@ class People:
         self.world = world
         self.folders: dict[int, Folder] = {}
         self.requests = 0
+        self.doomed: set[Kind | None] = set()
+        """Of which kinds a process was to be killed; None stands for the power."""
         self.deeds: list[str] = []
         """Each step in words, as it turned out."""
         self._acts: dict[str, Callable[[Step], str]] = {
@@ -279,6 +281,7 @@ class People:
 
     def _doom(self, step: Step, whom: Kind | None, most: int) -> str:
         effects = step.amount % most
+        self.doomed.add(whom)
         self.world.kernel.doom(whom, effects)
         who = "the power fails" if whom is None else f"a {whom.value} is killed"
         return f"{who} after {effects} more effects"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bench.simulate.disk import Node
 from bench.simulate.kept_index import KeptIndex, Shelf
+from bench.simulate.kernel import Kind
 from bench.simulate.people import Folder, People
 from bench.simulate.primitives import Event
 from bench.simulate.scripts import Script
@@ -73,6 +74,7 @@ def broken_promises(people: People, ends: dict[str, int]) -> list[str]:
         *_lost_files(people),
         *_double_starts(people),
         *_doubled_lines(world),
+        *_lost_for_nothing(people),
         *_left_open(world),
     ]
     told = {(line["id"], line["attempt"]) for line in read_history(world.layout.history_file)}
@@ -161,6 +163,15 @@ def _doubled_lines(world: World) -> Iterator[str]:
     for (job, attempt, _), count in keys.items():
         if count > 1:
             yield f"the history tells the end of attempt {attempt} of job {job} {count} times"
+
+
+def _lost_for_nothing(people: People) -> Iterator[str]:
+    """A job is LOST with its supervisor, or with the power, and else never."""
+    if people.doomed & {Kind.SUPERVISOR, None}:
+        return
+    for line in read_history(people.world.layout.history_file):
+        if line["state"] == "LOST" and not str(line["reason"]).startswith("Vanished"):
+            yield f"attempt {line['attempt']} of job {line['id']} was LOST, and nobody killed it"
 
 
 def _left_open(world: World) -> Iterator[str]:

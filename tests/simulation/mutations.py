@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,9 @@ import pytest
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.effects.claim import probe
-from qm.effects.finish import Finisher, flush
 from qm.effects.intents import write_intent
 from qm.history import History
-from qm.index import row_of
 from qm.jobdir import write_job
-from qm.model import Place
 from qm.osops import FolderHandle
 from qm.policy import Evidence, Reading, read_evidence
 from qm.recovery import Recovery
@@ -58,19 +55,6 @@ def there_is_no_intent(patch: Patch) -> None:
 
 def intents_are_not_replayed(patch: Patch) -> None:
     patch.setattr(Recovery, "replay_intents", lambda self: [])
-
-
-def the_folder_moves_before_the_history_knows(patch: Patch) -> None:
-    def finish(self: Finisher, actions: Iterable[act.Finish]) -> list[Any]:
-        batch = list(actions)
-        ends = [self._move(action.job, action.place, Place.DONE) for action in batch]
-        self._record([action.job for action in batch])
-        for action in batch:
-            self.index.put(row_of(action.job))
-        flush(self.index)
-        return ends
-
-    patch.setattr(Finisher, "finish", finish)
 
 
 def the_history_forgets_what_it_told(patch: Patch) -> None:
@@ -121,7 +105,6 @@ MUTATIONS: tuple[Callable[[Patch], None], ...] = (
     the_intent_is_not_synced,
     there_is_no_intent,
     intents_are_not_replayed,
-    the_folder_moves_before_the_history_knows,
     the_history_forgets_what_it_told,
     the_lock_is_not_looked_at,
     the_boot_does_not_count,
