@@ -26,15 +26,25 @@ MEMORY = 400 << 20
 MakeQueue = Callable[..., Queue]
 
 
+PEAK_OF_A_CHILD = """
+import resource, subprocess, sys
+ended = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+raise SystemExit(ended.returncode)
+"""
+
+
 def peak_of(queue: Queue, *arguments: str) -> int:
-    """Bytes that a command takes at most. It prints what it prints for nobody."""
-    process = subprocess.Popen(
-        queue.command(*arguments), stdout=subprocess.DEVNULL, env=queue.environment
+    """Bytes that a command takes at most. It prints what it prints for nobody.
+
+    A small process starts it: a new process inherits the peak of the one that forked it
+    (getrusage(2) keeps it over an exec), and the process of the tests may be large.
+    """
+    small = [sys.executable, "-I", "-S", "-c", PEAK_OF_A_CHILD, *queue.command(*arguments)]
+    told = subprocess.run(
+        small, env=queue.environment, check=True, capture_output=True, text=True, timeout=60
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss << 10
+    return int(told.stdout) << 10
 
 
 def test_a_log_of_ten_gigabytes_costs_no_memory_and_no_time(make_queue: MakeQueue) -> None:
