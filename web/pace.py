@@ -1,4 +1,4 @@
-"""How often what changes all the time is told: at once, and then in steps. Pure."""
+"""How often what changes all the time is told: at once, soon again, and then in steps. Pure."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ its progress, ``left`` the seconds until its end; what is not known is None.
 """
 
 STEP = 0.25
-"""Seconds between two events about one job, or about the queue."""
+"""Seconds between two events about one job, or about the queue, on the average."""
+SOON = 0.05
+"""The least between two of them: the end of a job and the start of the next come close together,
+and the second is not held back for the first.
+"""
 PROGRESS_STEP = 1.0
-"""The same for the progress of all jobs together."""
+"""Seconds between two events about the progress of all jobs together."""
 PROGRESS = "progress"
+
+_NEVER = (float("-inf"), float("-inf"))
 
 
 class Pace:
-    """Holds topics back until they are due; times are in seconds by any clock."""
+    """Holds topics back until they are due; times are in seconds, by a clock that only grows."""
 
     def __init__(self) -> None:
-        self._told: dict[str, float] = {}
+        self._told: dict[str, tuple[float, float]] = {}
+        """When each topic was told the last time but one, and the last time."""
         self._topics: set[str] = set()
         self._jobs: dict[str, Figures] = {}
 
@@ -35,7 +42,7 @@ class Pace:
         topics = frozenset(topic for topic in self._topics if self._is_due(topic, now))
         self._topics -= topics
         for topic in topics:
-            self._told[topic] = now
+            self._told[topic] = self._told.get(topic, _NEVER)[1], now
         self._forget(now)
         told = self._jobs if PROGRESS in topics else self._of(topics)
         jobs = dict(told)
@@ -50,10 +57,11 @@ class Pace:
         return {job: figures for job, figures in self._jobs.items() if job in names}
 
     def _is_due(self, topic: str, now: float) -> bool:
-        step = PROGRESS_STEP if topic == PROGRESS else STEP
-        # Also after the clock was set back.
-        return not 0 <= now - self._told.get(topic, now - step) < step
+        before, last = self._told.get(topic, _NEVER)
+        if topic == PROGRESS:
+            return now - last >= PROGRESS_STEP
+        return now - last >= SOON and now - before >= 2 * STEP
 
     def _forget(self, now: float) -> None:
         if len(self._told) > 1000:
-            self._told = {t: at for t, at in self._told.items() if now - at < PROGRESS_STEP}
+            self._told = {t: at for t, at in self._told.items() if now - at[1] < PROGRESS_STEP}

@@ -17,7 +17,7 @@ from qm.index.pulse import Pulse
 from tests.live.harness import wait_for
 from web.api.events import LONGEST, Stream, told, topics_of
 from web.hub import ALL, Event, Hub
-from web.pace import PROGRESS, PROGRESS_STEP, STEP, Pace
+from web.pace import PROGRESS, PROGRESS_STEP, SOON, STEP, Pace
 from web.problem import Problem
 from web.roles import Caller, Role
 from web.running_logs import RunningLogs
@@ -117,15 +117,28 @@ def test_the_first_listener_wakes_whoever_looks_and_the_topics_are_counted() -> 
     assert woken == [1, 1] and hub.wanted() == {""}
 
 
-def test_what_changes_all_the_time_is_told_at_once_and_then_in_steps() -> None:
+def test_what_changes_all_the_time_is_told_at_once_soon_again_and_then_in_steps() -> None:
     pace = Pace()
     pace.add({"job:1"}, {"1": {"log": 1}})
     assert pace.due(10.0) == (frozenset({"job:1"}), {"1": {"log": 1}})
     pace.add({"job:1"}, {"1": {"log": 2}})
+    assert pace.due(10.0 + SOON / 2) == (frozenset(), {})
     pace.add({"job:1"}, {"1": {"log": 3}})
-    assert pace.due(10.0 + STEP / 2) == (frozenset(), {})
-    assert pace.due(10.0 + STEP) == (frozenset({"job:1"}), {"1": {"log": 3}})
+    assert pace.due(10.0 + SOON) == (frozenset({"job:1"}), {"1": {"log": 3}})
+    pace.add({"job:1"}, {"1": {"log": 4}})
+    assert pace.due(10.0 + STEP) == (frozenset(), {})
+    assert pace.due(10.0 + 2 * STEP) == (frozenset({"job:1"}), {"1": {"log": 4}})
     assert pace.due(99.0) == (frozenset(), {})
+
+
+def test_a_change_after_a_quiet_time_and_the_next_one_are_both_told_within_moments() -> None:
+    """The end of a job, and the start of the one that waited for its processors."""
+    pace = Pace()
+    for second in range(9):
+        pace.add({"queue"})
+        assert pace.due(second) == (frozenset({"queue"}), {})
+        pace.add({"queue"})
+        assert pace.due(second + 2 * SOON) == (frozenset({"queue"}), {})
 
 
 def test_the_progress_of_all_is_told_less_often_than_that_of_one() -> None:
@@ -150,16 +163,17 @@ def test_nothing_that_was_added_is_lost_and_no_topic_comes_too_often(
 ) -> None:
     pace, now = Pace(), 0.0
     owed: set[str] = set()
-    told_at: dict[str, float] = {}
+    told_at: dict[str, list[float]] = {}
     for topics, pause in [*steps, (set(), 2.0)]:
         pace.add(topics)
         owed |= topics
         now += pause
         due, _ = pace.due(now)
         for topic in due:
-            step = PROGRESS_STEP if topic == PROGRESS else STEP
-            assert now - told_at.get(topic, -9.0) >= step
-            told_at[topic] = now
+            before, last = told_at.get(topic, [-9.0, -9.0])[-2:]
+            assert now - last >= (PROGRESS_STEP if topic == PROGRESS else SOON)
+            assert topic == PROGRESS or now - before >= 2 * STEP
+            told_at[topic] = [last, now]
         owed -= due
     assert not owed
 

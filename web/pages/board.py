@@ -98,8 +98,8 @@ class Board:
     filters: Filters
     newer: str
     older: str
-    is_behind: bool
-    """Not all that has changed is in it: it is worth another look soon."""
+    newer_in: float
+    """Seconds until another look is worth it, where not all that has changed is in it; else 0."""
     first_run: bool
     """Nothing waits, runs or has ever ended."""
     why_not: WhyNot
@@ -166,7 +166,7 @@ def board_of(facts: Facts, filters: Filters, why_not: WhyNot) -> Board:
         filters=filters,
         newer="" if page.newer is None else filters.newer(page.newer),
         older="" if page.older is None else filters.older(page.older),
-        is_behind=standing.is_behind or ended.is_behind,
+        newer_in=min(filter(None, (standing.newer_in, ended.newer_in)), default=0.0),
         first_run=nothing and ended.is_empty and not filters.any,
         why_not=why_not,
     )

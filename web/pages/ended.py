@@ -30,6 +30,7 @@ _SPARSE = 5000
 _KEPT = 64
 _COUNT_EVERY = 1.0
 """Seconds for which counts may lag behind where jobs end all the time."""
+_SOONEST = 0.05
 _OWNERS = 200
 _OWNERS_EVERY = 30.0
 
@@ -44,8 +45,8 @@ class Ended:
     """Of everybody's jobs that ended since midnight, by state."""
     owners: tuple[str, ...]
     """All who have had jobs, those with most first."""
-    is_behind: bool = False
-    """Jobs have ended since they were counted."""
+    newer_in: float = 0.0
+    """Seconds after which they can be counted again, where jobs have ended since; else 0."""
 
     @property
     def is_empty(self) -> bool:
@@ -97,14 +98,15 @@ class EndedReader:
             counts=counts,
             today=self._count(index, today),
             owners=self._all_owners(index, bool(page.entries)),
-            is_behind=self._is_behind(anyhow, today),
+            newer_in=self._newer_in(anyhow, today),
         )
 
-    def _is_behind(self, *queries: EndedQuery) -> bool:
-        stamp = stamp_of(self._layout.index_file)
+    def _newer_in(self, *queries: EndedQuery) -> float:
+        stamp, now = stamp_of(self._layout.index_file), self._clock()
         with self._guard:
             found = [self._counts.get(query) for query in queries]
-        return any(known is not None and known[0] != stamp for known in found)
+        old = [known[1] for known in found if known is not None and known[0] != stamp]
+        return max(min(old) + _COUNT_EVERY - now, _SOONEST) if old else 0.0
 
     def _count(self, index: IndexReader, query: EndedQuery) -> dict[str, int]:
         stamp, now = stamp_of(self._layout.index_file), self._clock()

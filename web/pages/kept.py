@@ -23,6 +23,8 @@ class Part:
     tag: str
     plain: bytes
     packed: bytes
+    newer_in: float = 0.0
+    """Seconds after which another one can be made though nothing changes any more; 0 if never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +54,6 @@ class KeptParts:
             part = make()
             if len(self._kept) >= _MOST:
                 self._kept.clear()
-            self._kept[key] = _Kept(part, seen, self.clock() + _MOMENT)
+            good_for = min(part.newer_in or _MOMENT, _MOMENT)
+            self._kept[key] = _Kept(part, seen, self.clock() + good_for)
             return part

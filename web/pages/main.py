@@ -85,7 +85,7 @@ class MainPage:
     def _part(self, filters: Filters) -> Part:
         board = self._board(filters)
         text = self._site.templates.part("board", **_values(board)).encode("utf-8")
-        return Part(self._tag(board), text, pack(text))
+        return Part(self._tag(board), text, pack(text), board.newer_in)
 
     def _tag(self, board: Board) -> str:
         """Of the part that changes, as it is shown to who asks."""

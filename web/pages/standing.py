@@ -48,8 +48,10 @@ class Standing:
     more_waiting: int
     ended: tuple[Entry, ...] | None
     """All of them, where they had to be read from the folders; None: the index has them."""
-    is_behind: bool = False
-    """Something has changed since it was read, which nobody will tell again."""
+    newer_in: float = 0.0
+    """Seconds after which a newer one can be read, where something has changed since then, which
+    nobody will tell again; 0 where this is the newest.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class StandingReader:
             if known is not None and known.holds(runs, stamp, began):
                 if known.is_of(stamp):
                     return known.standing
-                return replace(known.standing, is_behind=True)
+                return replace(known.standing, newer_in=known.not_before - began)
             standing = self._load(runs, whole)
             done = self._clock()
             pause = min(_SPARE * (done - began), _LONGEST_PAUSE)

@@ -7,9 +7,9 @@
   const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
   const live = $('#live');
   const dialog = $('#dialog');
-  const SOONEST = 150;
+  const SOON = 50;
+  const STEP = 150;
   const SETTLED = 300;
-  const BEHIND = 1000;
   const IDLE = 20000;
 
   // Is the person using this, so that nothing in it may move?
@@ -100,7 +100,9 @@
 
   // Look again.
   let tag = live ? live.dataset.tag || '' : '';
+  // When it was asked the last time, and the time before: two changes may come close together.
   let asked = 0;
+  let before = 0;
   let timer = 0;
   let pending = false;
   let busy = false;
@@ -131,6 +133,7 @@
       return;
     }
     busy = true;
+    before = asked;
     asked = Date.now();
     try {
       const answer = await fetch(live.dataset.part + location.search, {
@@ -166,15 +169,16 @@
     if (pending || document.hidden) return;
     pending = true;
     clearTimeout(timer);
-    timer = setTimeout(look, Math.max(least, asked + SOONEST - Date.now()));
+    const due = Math.max(asked + SOON, before + 2 * STEP);
+    timer = setTimeout(look, Math.max(least, due - Date.now()));
   };
   // Figures of running jobs and, without a stream, everything: every Refresh_Rate seconds.
   const later = () => {
     const top = $('#top');
     if (state === 'signed-out' || !top) return;
-    if (top.dataset.behind) {
+    if (top.dataset.newer) {
       // Read while much was changing: no event will tell of what is missing.
-      timer = setTimeout(look, BEHIND);
+      timer = setTimeout(look, Math.max(STEP, Number(top.dataset.newer)));
       return;
     }
     if (state === 'live' && top.dataset.state === 'idle') return;

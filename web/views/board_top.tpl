@@ -1,6 +1,6 @@
 % tiles = board.tiles
 % drained_off = board.why_not('drain')
-<div id="top" data-title="{{board.title}}" data-state="{{'down' if not board.manager_runs else 'running' if board.running else 'idle'}}" data-share="{{board.share}}" data-behind="{{'yes' if board.is_behind else ''}}">
+<div id="top" data-title="{{board.title}}" data-state="{{'down' if not board.manager_runs else 'running' if board.running else 'idle'}}" data-share="{{board.share}}" data-newer="{{round(1000 * board.newer_in) or ''}}">
 % if not board.manager_runs:
 <div class="down" id="down" role="alert">
 <p><strong>QM is not running.</strong>
