@@ -6,7 +6,7 @@ import json
 import mmap
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from qm.model import Job
@@ -123,6 +123,15 @@ def read_history(path: str) -> Iterator[dict[str, Any]]:
     yield from _lines(lines)
 
 
+def last_attempts(path: str) -> dict[int, int]:
+    """The attempt of the last line of each job, by its id; empty where there is no file."""
+    try:
+        with open(path, "rb") as file:
+            return {line["id"]: line["attempt"] for line in _lines(file)}
+    except FileNotFoundError:
+        return {}
+
+
 def last_of(path: str, *, id: int | None = None, name: str | None = None) -> dict[str, Any] | None:
     """The last line of the job of this id, or of the newest job of this name; None: no such.
 
@@ -178,7 +187,7 @@ def _tail(path: str) -> Iterator[dict[str, Any]]:
     yield from _lines(lines)
 
 
-def _lines(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+def _lines(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             record = json.loads(line)

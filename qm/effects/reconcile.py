@@ -6,13 +6,14 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from qm.crashpoints import crash_point
 from qm.effects.finish import flush
 from qm.effects.lookup import is_unfinished, may_be_unfinished
 from qm.folders.layout import Layout
-from qm.history import vanished_in
+from qm.history import last_attempts, vanished_in
 from qm.index import Index, Row, reading
 from qm.jobdir import Records, read_records
 from qm.model import Job, Place
@@ -54,8 +55,10 @@ class Librarian:
         self._strayed = strayed
         self._adopt = adopt
         self._doubt = doubt
-        self._told: set[tuple[int, int]] | None = None
-        """The ended attempts of the history, while the index is made anew."""
+        self._told: dict[int, int] | None = None
+        """The last attempt in the history by job, while the index is made anew: to look each job
+        up in the file would take time that grows with the square of their number.
+        """
         self._missed: set[tuple[Place, int]] = set()
         self._stamps: dict[Place, int] = {}
         self._recalled = False
@@ -91,7 +94,10 @@ class Librarian:
         crash_point("index.begun")
         # What was put while there was no index is held against the folders as well.
         flush(self._index)
+        with suppress(OSError):
+            self._told = last_attempts(self._layout.history_file)
         self.reconcile()
+        self._told = None
 
     def _recall_vanished(self) -> None:
         """Nothing but the history tells of them: a crash may have come before their rows."""
@@ -152,7 +158,7 @@ class Librarian:
         if self._told is None:
             untold = is_unfinished(self._layout, records)
         else:
-            untold = (job.id, job.attempt) not in self._told
+            untold = self._told.get(job.id) != job.attempt
         if untold:
             self._strayed(job, place)
 
