@@ -366,3 +366,6 @@ class _Whole:
 
     def readlines(self) -> list[bytes]:
         return self._calls.read(self._fd, 1 << 40).splitlines(keepends=True)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readlines())
