@@ -21,6 +21,7 @@ from qm.records import End
 from qm.times import local_text, utc_text
 
 _LATE = 600.0
+_NONE_STARTS = "None of these jobs could ever start. Take one `after` away, and drop it again."
 
 
 def is_sealed(records: Records | None) -> bool:
@@ -97,27 +98,25 @@ def accept(
     ring = cycle(state, job)
     if ring is not None:
         state.next_id -= known is None
-        return reject(state, arrival, seen, _goes_round(ring), now)
+        return reject(state, arrival, seen, Refuse(ring, _NONE_STARTS), now)
     # From now on: two that come at once and each after the other are a ring as well.
     state.dependents.link(job)
     state.arrivals.assign(arrival, job)
     state.accepting[job.id] = arrival.name
     if arrival.recorded:
         return [act.Accept(job, fresh, hold)]
-    actions: list[act.Action] = [act.SaveState(state.next_id)]
-    if records is not None and records.job is not None and records.is_ours:
-        # A person put an ended job back: the folder is the new job's now.
-        actions.append(act.Forget(records.job))
-    return [*actions, act.Accept(job, fresh, hold)]
+    return [act.SaveState(state.next_id), *_forget_ended(records), act.Accept(job, fresh, hold)]
+
+
+def _forget_ended(records: Records | None) -> list[act.Action]:
+    """A person put an ended job back: the folder is a new job's now."""
+    if records is None or records.job is None or not records.is_ours:
+        return []
+    return [act.Forget(records.job)]
 
 
 def _unusable(error: InfoError) -> Refuse:
     return Refuse(Reason("BadInfo", error.message), error.hint)
-
-
-def _goes_round(ring: str) -> Refuse:
-    hint = "None of these jobs could ever start. Take one `after` away, and drop it again."
-    return Refuse(Reason("Dependency", f"a cycle: {ring}"), hint)
 
 
 def _hold_of(arrival: Arrival, seen: Inspection, info: JobInfo) -> Reason | None:
@@ -146,7 +145,7 @@ def reject(
     job = arrival.job
     if job is None:
         job = _new_job(state, arrival, seen, JobOptions(script=""), "")
-        actions.append(act.SaveState(state.next_id))
+        actions = [act.SaveState(state.next_id), *_forget_ended(seen.records)]
     state.dependents.unlink(job.id)
     job = changed(replace(job, name=arrival.name), State.REJECTED, reason)
     state.arrivals.assign(arrival, job)

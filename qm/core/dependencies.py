@@ -127,8 +127,14 @@ def _waited_for(state: CoreState, one: Dependency) -> str:
     return f"{after} {shown(before.name)} ({before.id}, {before.state})"
 
 
-def cycle(state: CoreState, job: Job) -> str | None:
-    """The ring that ``job`` would close with what it comes after, as people read it; or None."""
+def cycle(state: CoreState, job: Job) -> Reason | None:
+    """Why neither ``job`` nor those in a ring with it can ever start, with the ring; or None."""
+    ring = _closed_ring(state, job)
+    return None if ring is None else Reason("Dependency", f"a cycle: {ring}")
+
+
+def _closed_ring(state: CoreState, job: Job) -> str | None:
+    """The ring that ``job`` closes with what it comes after, as people read it; or None."""
     dependents = state.dependents
     own = {one.target for one in job.depends if one.id in (None, job.id)}
     if job.name in own or str(job.id) in own:

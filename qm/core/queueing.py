@@ -21,17 +21,12 @@ def enqueue(state: CoreState, job: Job, fingerprint: int | None, now: Now) -> li
     state.add_waiting(job, fingerprint)
     looked_up = link(state, job)
     job = state.jobs[job.id]
-    before = failed(state, job) or _goes_round(state, job)
-    if before is not None:
-        return [*looked_up, *abort(state, job, before, now)]
+    # Those before a job that is back may have come to wait for it meanwhile.
+    never = failed(state, job) or cycle(state, job)
+    if never is not None:
+        return [*looked_up, *abort(state, job, never, now)]
     settle(state, job.id, now)
     return [act.Show(state.jobs[job.id]), *looked_up]
-
-
-def _goes_round(state: CoreState, job: Job) -> Reason | None:
-    """Why a job that is back can never start: meanwhile those before it came after it."""
-    ring = cycle(state, job)
-    return None if ring is None else Reason("Dependency", f"they wait for each other: {ring}")
 
 
 def link(state: CoreState, job: Job) -> list[act.Action]:

@@ -39,7 +39,7 @@ def ask_set(state: CoreState, event: ev.Asked, job_id: int, now: Now) -> list[ac
         return [act.Answer(event.request, False, data)]
     ring = cycle(state, bound(state, replace(job, options=options, depends=())))
     if ring is not None:
-        return [act.Answer(event.request, False, {"error": f"that would be a cycle: {ring}"})]
+        return [act.Answer(event.request, False, {"error": f"that would be {ring.text}"})]
     state.setting[job_id] = Setting(event.request, job, tuple(wanted))
     state.drop_waiting(job_id)
     arrival = Arrival(

@@ -71,8 +71,9 @@ class Folder:
 
 
 def goes_round(job: Job) -> bool:
-    """Whether it ended because it and others came after each other."""
-    return job.reason is not None and job.reason.text.startswith("they wait for each other")
+    """Whether it was accepted, and ended because it and others came after each other."""
+    reason = job.reason if job.state is State.ABORTED else None
+    return reason is not None and reason.text.startswith("a cycle: ")
 
 
 @dataclass

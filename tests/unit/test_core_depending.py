@@ -504,7 +504,7 @@ def test_a_job_that_runs_again_after_one_that_waits_for_it_is_aborted_with_the_r
     bench.tell(ev.Rerun(late, Place.DONE, "r1"))
     gone = only(bench.tell(ev.Requeued(77, "late", None)), act.Close).job
     assert (gone.id, gone.state) == (77, State.ABORTED)
-    assert str(gone.reason) == ("Dependency: they wait for each other: late after child after late")
+    assert str(gone.reason) == "Dependency: a cycle: late after child after late"
 
 
 def test_a_job_that_is_renamed_to_a_name_that_another_waits_for_is_the_one_that_is_meant() -> None:
