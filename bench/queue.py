@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,8 @@ LIMIT = 300.0
 """Seconds after which a benchmark gives up waiting for a drain or an acceptance."""
 _START_LIMIT = 120.0
 _STOP_LIMIT = 30.0
+_SUPERVISOR, _PAGE = "qm.supervisor", "web.__main__"
+"""What the command line of a child of the manager says."""
 _ROOT = str(Path(__file__).resolve().parents[1])
 
 
@@ -42,20 +44,27 @@ class Usage:
 class Queue:
     """Made in an empty ``folder``; the manager runs between :meth:`start` and :meth:`stop`."""
 
-    def __init__(self, folder: Path, slots: int, *, sync: bool = True) -> None:
+    def __init__(
+        self, folder: Path, slots: int, *, sync: bool = True, page_port: int | None = None
+    ) -> None:
+        """``page_port``: the manager starts its web page there; without one there is none."""
         self.root = folder / "QM"
         self.pid = 0
         self._staging = folder / "staging"
         self._config = folder / "QMserv.cfg"
         self._log = folder / "manager.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._serve = ["serve"] if page_port is not None else ["serve", "--no-web"]
         self._environment = _environment(folder)
         for path in (self.root / WAITING, self._staging):
             path.mkdir(parents=True)
         switch = "yes" if sync else "no"
         lines = ["[QMServer]", f"QM_FOLDER = {self.root}", f"MaxNbProcessors = {slots}"]
-        text = "\n".join([*lines, f"Sync = {switch}", ""])
-        self._config.write_text(text, encoding="utf-8")
+        lines.append(f"Sync = {switch}")
+        if page_port is not None:
+            lines += ["[WEB_QMserver]", "Host = localhost", f"The_Port = {page_port}"]
+            lines += ["Open_browser = no", f"Token_file = {folder / 'token'}"]
+        self._config.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
     def command(self, *arguments: str) -> list[str]:
         """A qm command line on this folder."""
@@ -70,7 +79,7 @@ class Queue:
         with self._log.open("ab") as log:
             began = time.perf_counter()
             self._process = subprocess.Popen(
-                [*wrapper, *self.command("serve", "--no-web")],
+                [*wrapper, *self.command(*self._serve)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -223,7 +232,7 @@ class Queue:
     def usage(self) -> Usage:
         """What the manager and its supervisors have used, by now."""
         manager = psutil.Process(self.pid)
-        supervisors = self._supervisors(manager)
+        supervisors = self._children(manager, _SUPERVISOR)
         memory = [one.memory_info().rss for one in supervisors]
         return Usage(
             manager_cpu=_cpu(manager),
@@ -232,17 +241,32 @@ class Queue:
             supervisor_memory=max(memory, default=0),
         )
 
+    def processes(self) -> dict[str, list[psutil.Process]]:
+        """The manager, its supervisors and its page, as they run just now."""
+        manager = psutil.Process(self.pid)
+        return {
+            "manager": [manager],
+            "supervisor": self._children(manager, _SUPERVISOR),
+            "page": self._children(manager, _PAGE),
+        }
+
     @staticmethod
-    def _supervisors(manager: psutil.Process) -> list[psutil.Process]:
-        children = manager.children()
-        return [child for child in children if "qm.supervisor" in " ".join(child.cmdline())]
+    def _children(manager: psutil.Process, word: str) -> list[psutil.Process]:
+        found = []
+        for child in manager.children():
+            with suppress(psutil.NoSuchProcess):
+                if word in " ".join(child.cmdline()):
+                    found.append(child)
+        return found
 
 
 @contextmanager
-def queue_in(folder: Path, slots: int, *, sync: bool = True) -> Iterator[Queue]:
+def queue_in(
+    folder: Path, slots: int, *, sync: bool = True, page_port: int | None = None
+) -> Iterator[Queue]:
     """A queue that is not started yet; everything of it is ended afterwards."""
     folder.mkdir()
-    queue = Queue(folder, slots, sync=sync)
+    queue = Queue(folder, slots, sync=sync, page_port=page_port)
     try:
         yield queue
     finally:

@@ -182,6 +182,7 @@ def _replace_functions(
         "qm.folders.inspect": {"owner_name": lambda status: "anna"},
         "qm.effects.finish": {"end_carriers": machine.end_carriers},
         "qm.effects.lookup": {"reading": shelf_reading(shelf)},
+        "qm.effects.reconcile": {"reading": shelf_reading(shelf)},
         "qm.reactor.effects": {"end_carriers": machine.end_carriers},
         "qm.reactor.reactor": {"started_at": started_at, "wait_for_end": wait_for_end},
         # The index is asked less often whether it is lost: that costs most turns of a rest.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from random import Random
 
@@ -166,6 +166,10 @@ class _Reader:
 
     def rows(self, where: str, values: tuple[object, ...], tail: str) -> list[Row]:
         return self._shelf.ended(where, values[0])
+
+    def states_of(self, ids: Iterable[int]) -> dict[int, str]:
+        rows = self._shelf.rows
+        return {job_id: rows[job_id].state for job_id in ids if job_id in rows}
 
 
 def shelf_reading(shelf: Shelf) -> Callable[[str], object]:

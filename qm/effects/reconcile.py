@@ -59,6 +59,8 @@ class Librarian:
         """The last attempt in the history by job, while the index is made anew: to look each job
         up in the file would take time that grows with the square of their number.
         """
+        self._copied: set[int] = set()
+        """Jobs of which copies lie there: these are looked at again once the job has no row."""
         self._missed: set[tuple[Place, int]] = set()
         self._stamps: dict[Place, int] = {}
         self._recalled = False
@@ -70,6 +72,7 @@ class Librarian:
         """Bring the index up to date; returns the seconds that it took."""
         began = time.monotonic()
         strangers: list[_Stranger] = []
+        self._look_for_originals()
         for place in _LAST:
             stamp = _mtime(self._layout.place(place))
             settled = not any(where is place for where, _ in self._missed)
@@ -172,17 +175,31 @@ class Librarian:
             return
         for records, name, place in strangers:
             row = row_from_records(records, name, place, adopt=True)
-            if row is not None and row.id not in ids:
+            if row is None:
+                continue
+            self._copied.add(row.id)
+            if row.id not in ids:
                 self._index.put(row)
                 ids.add(row.id)
         flush(self._index)
+
+    def _look_for_originals(self) -> None:
+        """Where one was removed, what was a copy of it may be all that is left."""
+        if not self._copied:
+            return
+        try:
+            with reading(self._layout.index_file) as index:
+                known = index.states_of(self._copied)
+        except sqlite3.Error:
+            return
+        if self._copied - known.keys():
+            self._copied.clear()
+            self._stamps.clear()
 
     def _remove_missing(self, place: Place, missing: set[int]) -> None:
         before = {job_id for where, job_id in self._missed if where is place}
         for job_id in missing & before:
             self._index.remove(job_id)
-            # What was a copy of it may be all that is left.
-            self._stamps.clear()
         # Missed once, it may be on its way: its row is committed before its folder moves.
         self._missed = {entry for entry in self._missed if entry[0] is not place}
         self._missed |= {(place, job_id) for job_id in missing - before}

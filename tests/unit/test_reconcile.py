@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -199,3 +200,20 @@ def test_a_row_that_was_put_while_the_index_was_lost_is_held_against_the_folders
     shelves.librarian.rebuild()
     shelves.librarian.reconcile()
     assert shelves.rows() == {}
+
+
+def test_a_copy_takes_the_place_of_its_original_once_that_has_no_row(shelves: Shelves) -> None:
+    """It was removed, or dropped again; nothing changes in the folder of the copy by that."""
+    shelves.ended(1, "job")
+    shutil.copytree(shelves.path(Place.LOST, "job"), shelves.path(Place.LOST, "copy"))
+    shelves.librarian.reconcile()
+    assert shelves.rows() == {1: ("job", "QM_lost+found")}
+    before = os.stat(shelves.path(Place.LOST, "copy").parent).st_mtime_ns
+    shutil.rmtree(shelves.path(Place.LOST, "job"))
+    for _ in range(2):
+        # The row of the original, and then that of the copy, is taken away by others.
+        shelves.index.remove(1)
+        shelves.index.flush()
+        os.utime(shelves.path(Place.LOST, "copy").parent, ns=(before, before))
+        shelves.librarian.reconcile()
+        assert shelves.rows() == {1: ("copy", "QM_lost+found")}
