@@ -15,8 +15,8 @@ from qm.view.joblog import no_log
 
 if TYPE_CHECKING:
     from qm.cli.logs import LogWish
-    from qm.cli.queue import Awaited
     from qm.cli.sending import Sender
+    from qm.view.awaited import Awaited
 
 Answer = dict[str, Any]
 

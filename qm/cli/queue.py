@@ -14,28 +14,9 @@ if TYPE_CHECKING:
     from qm.submit import Submission
     from qm.submit.orders import Order
     from qm.view import Entry, Query, View
-    from qm.view.waiting import Tally
+    from qm.view.awaited import Awaited
 
 Answer = dict[str, Any]
-
-
-class Awaited(Protocol):
-    """Jobs that somebody waits for, as :class:`qm.view.waiting.Wait` has them."""
-
-    manager_runs: bool
-    ended: list[Entry]
-    tally: Tally
-
-    @property
-    def left(self) -> list[Entry]:
-        """Those that are not over."""
-
-    @property
-    def is_stuck(self) -> bool:
-        """True if nothing can end before somebody starts a manager."""
-
-    def look(self) -> bool:
-        """See what has become of them."""
 
 
 class Committing(Protocol):

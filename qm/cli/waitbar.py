@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qm.view.waiting import Tally
+    from qm.view.awaited import Tally
 
 _REFRESH = 0.5
 """Seconds between two pictures while nothing has changed."""

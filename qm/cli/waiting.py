@@ -13,9 +13,8 @@ from qm.cli.output import print_json, say, tell
 from qm.cli.session import Session
 
 if TYPE_CHECKING:
-    from qm.cli.queue import Awaited
     from qm.view import Entry
-    from qm.view.waiting import Tally
+    from qm.view.awaited import Awaited, Tally
 
 TIMED_OUT = 124
 """As timeout(1) has it."""
@@ -90,7 +89,7 @@ def wait(
 def until_over(wait: Awaited, display: Display, *, first: bool, timeout: float | None) -> int:
     """Look until the jobs are over; returns the exit code. ``timeout`` is in seconds."""
     from qm.model import State
-    from qm.view.waiting import PAUSE
+    from qm.view.awaited import PAUSE
 
     began = time.monotonic()
     stuck_since: float | None = began - _PATIENCE

@@ -10,9 +10,9 @@ from qm.names import shown
 from qm.remote.client import Unreachable
 from qm.remote.jobs import RemoteJobs
 from qm.times import utc_text
+from qm.view.awaited import Awaited, taken_away
 from qm.view.entries import Entry, plain
 from qm.view.query import Query
-from qm.view.waiting import Tally, taken_away, tally_of
 
 _EVERY = 1.0
 """Seconds between two questions."""
@@ -22,34 +22,18 @@ _GONE_AFTER = 5.0
 """Seconds without a trace of a drop until it counts as taken away."""
 
 
-class RemoteWait:
-    """As :class:`qm.view.waiting.Wait`: :meth:`look` is called again and again."""
+class RemoteWait(Awaited):
+    """Jobs of another QM, asked over HTTP."""
 
     def __init__(self, jobs: RemoteJobs, targets: Sequence[str]) -> None:
         """Those of ``targets``, or with none all that are open now. Raises NoSuchJob."""
+        super().__init__(manager_runs=True)
         self._jobs = jobs
-        self.manager_runs = True
-        self.ended: list[Entry] = []
-        self._open: dict[int, Entry] = {}
-        self._arriving: dict[str, Entry] = {}
-        self._after: dict[str, int] = {}
-        self._missed: dict[str, float] = {}
         self._etag = ""
         self._asked_at = float("-inf")
         self._heard_at = time.monotonic()
-        for entry in self._resolved(targets):
-            self._take(entry)
-        self.tally = self._count()
-
-    @property
-    def left(self) -> list[Entry]:
-        """The jobs that are not over, as last seen."""
-        return [*self._open.values(), *self._arriving.values()]
-
-    @property
-    def is_stuck(self) -> bool:
-        """True if nothing can end before somebody starts a manager there."""
-        return not self.manager_runs and not self.tally.running and bool(self.left)
+        self._take(self._resolved(targets))
+        self._count()
 
     def look(self) -> bool:
         """See what has become of the jobs, at most once a second; True if anything is new."""
@@ -62,14 +46,14 @@ class RemoteWait:
                 return False
             before = self.tally, len(self._arriving)
             self._look_for_ends()
-            self._look_for_drops(now)
+            self._look_for_drops()
         except Unreachable:
             self._etag = ""
             if now - self._heard_at > _LOST_FOR:
                 raise
             return False
         self._heard_at = now
-        self.tally = self._count()
+        self._count()
         return (self.tally, len(self._arriving)) != before
 
     def _has_changed(self) -> bool:
@@ -102,39 +86,23 @@ class RemoteWait:
                 self._after[entry.name] = max(ids, default=0)
         return [entry for entry in found if entry is not None]
 
-    def _take(self, entry: Entry) -> None:
-        if entry.id is None:
-            self._arriving[entry.name] = entry
-        elif entry.ended is None:
-            self._open[entry.id] = entry
-        else:
-            self.ended.append(entry)
-
-    def _count(self) -> Tally:
-        return tally_of(self.ended, self._open.values(), len(self._arriving))
-
     def _look_for_ends(self) -> None:
         if not self._open:
             return
         query = Query(targets=tuple(map(str, self._open)))
         known = {entry.id: entry for entry in self._jobs.view(None, query).entries}
-        for job in list(self._open):
-            old = self._open.pop(job)
-            self._take(known.get(job) or taken_away(old))
+        self._take([known.get(job) or taken_away(old) for job, old in self._open.items()])
 
-    def _look_for_drops(self, now: float) -> None:
+    def _look_for_drops(self) -> None:
         if not self._arriving:
             return
         query = Query(targets=tuple(self._arriving))
         entries = self._jobs.view(None, query).entries
-        for name, old in list(self._arriving.items()):
+        for name in list(self._arriving):
             jobs = [e for e in entries if e.name == name and (e.id or 0) > self._after.get(name, 0)]
             if jobs:
-                del self._arriving[name]
-                self._missed.pop(name, None)
-                self._take(max(jobs, key=lambda entry: entry.id or 0))
+                self._take_arrived(name, max(jobs, key=lambda entry: entry.id or 0))
             elif any(entry.name == name and entry.id is None for entry in entries):
                 self._missed.pop(name, None)
-            elif now - self._missed.setdefault(name, now) > _GONE_AFTER:
-                del self._arriving[name], self._missed[name]
-                self.ended.append(taken_away(old))
+            elif self._missing(name) > _GONE_AFTER:
+                self._give_up(name)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 from qm.control.client import manager_runs
 from qm.errors import NoSuchJob
@@ -14,17 +13,16 @@ from qm.folders.layout import Layout
 from qm.history import last_of
 from qm.index import ArrivalRow, IndexReader, Row, reading
 from qm.jobdir import read_records
-from qm.model import ACTIVE_STATES, END_STATES, Place, State
+from qm.model import ACTIVE_STATES, END_STATES, Place
 from qm.rows import row_from_records
 from qm.times import utc_text
 from qm.view.attempts import entry_of_line, is_attempt
+from qm.view.awaited import Awaited, taken_away
 from qm.view.by_index import row_by_index
 from qm.view.entries import Entry, arriving, entry_of, plain
 from qm.view.load import find, load, locate, target_of, trusted_facts
 from qm.view.query import is_id
 
-PAUSE = 0.05
-"""Seconds between two looks at whether anything has changed."""
 _SHARE = 0.015
 """Of one processor, that reading the index may take while it changes all the time."""
 _AT_LEAST_EVERY = 2.0
@@ -34,62 +32,21 @@ _GONE_AFTER = 1.0
 """Seconds without a trace of a drop until it counts as taken away."""
 
 
-class Tally(NamedTuple):
-    """How many of the jobs stand where."""
-
-    total: int
-    finished: int
-    failed: int
-    """Ended in any other way, or were taken away."""
-    running: int
-
-    @property
-    def ended(self) -> int:
-        """Those that are over."""
-        return self.finished + self.failed
-
-    @property
-    def left(self) -> int:
-        """Those that are not."""
-        return self.total - self.ended
-
-    @property
-    def waiting(self) -> int:
-        """Those that have not been started."""
-        return self.left - self.running
-
-
-def tally_of(ended: Collection[Entry], still: Collection[Entry], arriving: int) -> Tally:
-    """Count jobs that are over, jobs that are not, and what is no job yet."""
-    finished = sum(entry.state == State.FINISHED for entry in ended)
-    running = sum(entry.state in ACTIVE_STATES for entry in still)
-    total = len(ended) + len(still) + arriving
-    return Tally(total, finished, len(ended) - finished, running)
-
-
-class Wait:
-    """The jobs that somebody waits for. :meth:`look` is called again and again."""
+class Wait(Awaited):
+    """Jobs of a QM_FOLDER of this machine."""
 
     def __init__(self, layout: Layout, targets: Sequence[str]) -> None:
         """Those of ``targets`` (ids, names or paths), or with none all that are open now.
 
         Raises NoSuchJob. Jobs that ended long ago count as ended.
         """
+        super().__init__(manager_runs(layout))
         self._layout = layout
-        self.manager_runs = manager_runs(layout)
-        self.ended: list[Entry] = []
-        """In the order in which they were seen to end; one that was taken away has no state."""
-        self._open: dict[int, Entry] = {}
-        self._arriving: dict[str, Entry] = {}
-        self._after: dict[str, int] = {}
-        self._missed: dict[str, float] = {}
         self._stamp: tuple[int, ...] = ()
         self._read_at = self._alive_at = 0.0
         self._cost = 0.0
-        for entry in self._resolved(targets):
-            self._take(entry)
-        self.tally = self._count()
-        """How many stand where, as last seen."""
+        self._take(self._resolved(targets))
+        self._count()
 
     def _resolved(self, targets: Sequence[str]) -> Iterable[Entry]:
         if not targets:
@@ -150,27 +107,6 @@ class Wait:
         """Jobs of this name up to here are not the one that arrives."""
         return max((row.id for row in index.rows("name=?", (name,))), default=0)
 
-    def _take(self, entry: Entry) -> None:
-        if entry.id is None:
-            self._arriving[entry.name] = entry
-        elif entry.ended is None:
-            self._open[entry.id] = entry
-        else:
-            self.ended.append(entry)
-
-    def _count(self) -> Tally:
-        return tally_of(self.ended, self._open.values(), len(self._arriving))
-
-    @property
-    def left(self) -> list[Entry]:
-        """The jobs that are not over, as last seen."""
-        return [*self._open.values(), *self._arriving.values()]
-
-    @property
-    def is_stuck(self) -> bool:
-        """True if nothing can end before somebody starts a manager."""
-        return not self.manager_runs and not self.tally.running and bool(self.left)
-
     def look(self) -> bool:
         """See what has become of the jobs; True if anything is new. Cheap where nothing is."""
         now = time.monotonic()
@@ -188,7 +124,7 @@ class Wait:
             self._look_by_folders()
         self._cost = time.process_time() - began
         self._stamp, self._read_at = stamp, now
-        self.tally = self._count()
+        self._count()
         return told or (self.tally, len(self._arriving)) != before
 
     def _look_for_manager(self, now: float) -> bool:
@@ -201,7 +137,7 @@ class Wait:
         if changed and not runs and self._open:
             # What the index says last may be a moment old.
             known = {entry.id: entry for entry in load(self._layout, None).entries}
-            self._settle([known[job] for job in self._open if job in known])
+            self._take([known[job] for job in self._open if job in known])
         return changed
 
     def _stamp_now(self) -> tuple[int, ...]:
@@ -224,17 +160,11 @@ class Wait:
                 states = index.states_of(self._open)
                 missing = [self._open[job] for job in self._open if job not in states]
                 moved = [job for job, state in states.items() if state != self._open[job].state]
-                self._settle(entry_of(row, self._layout) for row in index.rows_of(moved))
+                self._take(entry_of(row, self._layout) for row in index.rows_of(moved))
                 self._look_for_drops(index)
         except sqlite3.Error:
             return  # Deleted or damaged: the manager makes it anew.
-        self._settle(self._fate(entry) for entry in missing)
-
-    def _settle(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            assert entry.id is not None
-            self._open.pop(entry.id, None)
-            self._take(entry)
+        self._take(self._fate(entry) for entry in missing)
 
     def _fate(self, entry: Entry) -> Entry:
         """What became of a job that the index does not have any more."""
@@ -247,27 +177,24 @@ class Wait:
         return taken_away(entry)
 
     def _look_for_drops(self, index: IndexReader) -> None:
-        for name, entry in list(self._arriving.items()):
+        for name in list(self._arriving):
             rows = index.rows("name=? AND id>?", (name, self._after.get(name, 0)))
             if rows:
-                del self._arriving[name]
-                self._take(entry_of(max(rows), self._layout))
+                self._take_arrived(name, entry_of(max(rows), self._layout))
             elif index.arrival(name) is None and self._is_gone(name):
-                del self._arriving[name]
-                self.ended.append(taken_away(entry))
+                self._give_up(name)
 
     def _is_gone(self, name: str) -> bool:
         """True if nothing of this name was there for a while: the index follows a moment later."""
         if any(os.path.lexists(self._layout.path(place, name)) for place in Place):
             self._missed.pop(name, None)
             return False
-        now = time.monotonic()
-        return now - self._missed.setdefault(name, now) > _GONE_AFTER
+        return self._missing(name) > _GONE_AFTER
 
     def _look_by_folders(self) -> None:
         """Without a manager only what runs can change: its supervisor writes how it ends."""
         running = [entry for entry in self._open.values() if entry.state in ACTIVE_STATES]
-        self._settle(self._by_records(entry) for entry in running)
+        self._take(self._by_records(entry) for entry in running)
 
     def _by_records(self, entry: Entry) -> Entry:
         path = locate(self._layout, entry)
@@ -280,9 +207,3 @@ class Wait:
         except OSError:
             return entry
         return entry if row is None else entry_of(row, self._layout)
-
-
-def taken_away(entry: Entry) -> Entry:
-    """The entry of a job, or of what was to be one, whose folder is gone."""
-    ended = utc_text(time.time())
-    return entry._replace(state="", reason="Removed: its folder was taken away", ended=ended)

@@ -21,7 +21,8 @@ from qm.model import Job, JobOptions, Place, State
 from qm.osops import identity_of
 from qm.records import Claim, encode
 from qm.times import utc_text
-from qm.view.waiting import Tally, Wait
+from qm.view.awaited import Tally
+from qm.view.waiting import Wait
 from tests.fakes.shown import NOW, a_row, managed, put, tell_facts
 
 ENDED = utc_text(NOW + 60)
