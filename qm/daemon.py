@@ -299,7 +299,14 @@ class Manager:
 
     def _workers(self) -> Workers:
         config, layout, post = self._config, self._layout, self._inbox.post
-        drops = DropWork(layout, self._inspector, self._state_file, self._boot, sync=config.sync)
+        drops = DropWork(
+            layout,
+            self._inspector,
+            self._state_file,
+            self._index,
+            self._boot,
+            sync=config.sync,
+        )
         claimer = Claimer(
             layout,
             self._inspector,

@@ -105,14 +105,14 @@ def accept(
     state.accepting[job.id] = arrival.name
     if arrival.recorded:
         return [act.Accept(job, fresh, hold)]
-    return [act.SaveState(state.next_id), *_forget_ended(records), act.Accept(job, fresh, hold)]
+    return [act.SaveState(state.next_id), act.Accept(job, fresh, hold, _earlier(records))]
 
 
-def _forget_ended(records: Records | None) -> list[act.Action]:
-    """A person put an ended job back: the folder is a new job's now."""
+def _earlier(records: Records | None) -> int | None:
+    """The ended job that this folder was, if a person put one back: it is a new job's now."""
     if records is None or records.job is None or not records.is_ours:
-        return []
-    return [act.Forget(records.job)]
+        return None
+    return records.job.id
 
 
 def _unusable(error: InfoError) -> Refuse:
@@ -142,10 +142,11 @@ def reject(
         reason = Reason("Late", f"came when job {claimed[1]} of this name had started already")
         hint, target = "Copy the whole folder again, with its info file.", f"{arrival.name}.late"
     actions: list[act.Action] = []
-    job = arrival.job
+    job, replaces = arrival.job, None
     if job is None:
+        replaces = _earlier(seen.records)
         job = _new_job(state, arrival, seen, JobOptions(script=""), "")
-        actions = [act.SaveState(state.next_id), *_forget_ended(seen.records)]
+        actions.append(act.SaveState(state.next_id))
     state.dependents.unlink(job.id)
     job = changed(replace(job, name=arrival.name), State.REJECTED, reason)
     state.arrivals.assign(arrival, job)
@@ -158,6 +159,7 @@ def reject(
         log + (f"{shown(hint)}\n" if hint else ""),
         fresh=not (arrival.recorded or is_sealed(seen.records)),
         target=target,
+        replaces=replaces,
     )
     state.accepting[job.id] = arrival.name
     return [*actions, *close(state, refusal)]

@@ -34,11 +34,13 @@ class SaveState:
 @dataclass(frozen=True, slots=True)
 class Accept:
     """Write the job's first record (again, where it was edited). ``fresh``: set aside
-    what it brought along; ``hold``: the mark to set."""
+    what it brought along; ``hold``: the mark to set; ``replaces``: the id of the ended job whose
+    folder it was, which a person has put back."""
 
     job: Job
     fresh: bool
     hold: Reason | None
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class Close:
     """End without an exit record: intent, end.json, history, index, move, intent away.
 
     ``log`` is what process.log says of it, if anything new; ``end_tree``: first end every
-    process that carries the token; ``target``: the name in QM_lost+found.
+    process that carries the token; ``target``: the name in QM_lost+found; ``replaces``: as of
+    :class:`Accept`.
     """
 
     job: Job
@@ -94,6 +97,7 @@ class Close:
     fresh: bool = False
     target: str | None = None
     request: str | None = None
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,8 @@ class Finisher:
         if action.end_tree and job.token:
             end_carriers(job.token, patience=_TREE_PATIENCE)
         intent = self._intent(action)
+        if action.replaces is not None:
+            forget(self.index, [action.replaces])
         try:
             write_intent(self.layout, intent, sync=self.sync)
             crash_point("close.intended", job.name)
@@ -239,6 +241,17 @@ def _write_log(folder: FolderHandle, text: str, *, replace_it: bool) -> None:
         write_all(fd, data)
     finally:
         os.close(fd)
+
+
+def forget(index: Index, jobs: Iterable[int]) -> None:
+    """Take the rows of jobs away whose folders are to be other jobs'.
+
+    On disk before the folder has the other one's records: after a crash, the old row would
+    speak for the folder, and where a person moved it among the ended ones, nobody would look.
+    """
+    for job_id in jobs:
+        index.remove(job_id)
+    flush(index)
 
 
 def flush(index: Index) -> None:

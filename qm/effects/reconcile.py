@@ -129,7 +129,9 @@ class Librarian:
         gone = {i for i, name, inode in known if found.get(name) != inode or shown[name][0] != i}
         for name, inode in found.items():
             known_id, known_inode = shown.get(name, (0, None))
-            if known_inode == inode and not self._doubt:
+            # What was missing has been elsewhere, and may be another job's by now.
+            is_back = (place, known_id) in self._missed
+            if known_inode == inode and not is_back and not self._doubt:
                 continue
             records = self._read(place, name)
             if records is None:

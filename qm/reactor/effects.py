@@ -12,10 +12,11 @@ from qm.core import events as ev
 from qm.crashpoints import crash_point
 from qm.effects.accept import accept, cannot_write, record
 from qm.effects.claim import Claimer, probe, take_back
-from qm.effects.finish import Finisher, flush
+from qm.effects.finish import Finisher, forget
 from qm.effects.lookup import is_unfinished
 from qm.folders.inspect import Inspector
 from qm.folders.layout import Layout
+from qm.index import Index
 from qm.inspection import Inspection, Kind
 from qm.jobdir import own_folder, write_hold, write_kill, write_suspend
 from qm.model import Place, Reason
@@ -41,11 +42,13 @@ class DropWork:
         layout: Layout,
         inspector: Inspector,
         state_file: StateFile,
+        index: Index,
         boot: str,
         *,
         sync: bool,
     ) -> None:
         self._layout = layout
+        self._index = index
         self._inspector = inspector
         self._state_file = state_file
         self._boot = boot
@@ -58,6 +61,9 @@ class DropWork:
         saves = [action.next_id for action in actions if isinstance(action, act.SaveState)]
         self._unsaved = max(saves, default=self._unsaved)
         problem = self._save()
+        replaced = [action.replaces for action in actions if isinstance(action, act.Accept)]
+        if any(replaced):
+            forget(self._index, filter(None, replaced))
         for action in actions:
             if isinstance(action, act.Inspect):
                 seen = self._inspector.inspect(action.name, known=action.known)
@@ -250,8 +256,7 @@ class LeaveWork:
         token = secrets.token_hex(16)
         if action.place in (Place.DONE, Place.LOST):
             # It has not ended any more: after a crash its folder is to be read, not its row.
-            self._finisher.index.remove(action.job.id)
-            flush(self._finisher.index)
+            forget(self._finisher.index, [action.job.id])
             crash_point("requeue.unlisted", action.job.name)
         try:
             if action.ended is not None:

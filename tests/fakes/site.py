@@ -79,7 +79,7 @@ class Site:
         index = Index(self.layout.index_file)
         self.clock = FsClock(os.path.join(self.layout.own, "clock"))
         inspector = Inspector(self.layout, LIMITS, self.clock)
-        self.drops = DropWork(self.layout, inspector, self.state_file, self.boot, sync=True)
+        self.drops = DropWork(self.layout, inspector, self.state_file, index, self.boot, sync=True)
         self.claimer = Claimer(
             self.layout, inspector, self.boot, lambda name: None, settle=0.0, sync=True
         )
