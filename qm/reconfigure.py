@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qm.config import Config
-from qm.config.options import WebConfig, options
+from qm.config.options import options
 from qm.config.showing import value_of, value_text
+from qm.config.web import WebConfig
 from qm.core.settings import Settings
 from qm.drops import Rules
 from qm.osops.affinity import machine_cpus

@@ -2,8 +2,9 @@
 
 from qm.config.load import load_config
 from qm.config.mail import MailConfig
-from qm.config.options import Config, HelpRow, WebConfig, option_help
+from qm.config.options import Config, HelpRow, option_help
 from qm.config.parse import parse_config
+from qm.config.web import WebConfig
 
 __all__ = [
     "Config",

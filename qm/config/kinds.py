@@ -24,6 +24,8 @@ T = TypeVar("T")
 U = TypeVar("U")
 N = TypeVar("N", int, float)
 MIB = 1 << 20
+HOUR = 3600.0
+DAY = 24 * HOUR
 
 _SWITCHES = {
     **dict.fromkeys(("yes", "true", "on", "1"), True),

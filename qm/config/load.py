@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from qm.config.mail import MailConfig
-from qm.config.options import Config, WebConfig, options
+from qm.config.options import Config, options
 from qm.config.parse import FOLDER_KEY, Key, absolute, parse_config
+from qm.config.web import WebConfig
 from qm.errors import ConfigError
 
 FILE_NAME = "QMserv.cfg"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from qm.config.mail import MailConfig
-from qm.config.options import Config, Option, WebConfig
+from qm.config.options import Config, Option
+from qm.config.web import WebConfig
 from qm.quantities import format_duration, format_size
 
 
