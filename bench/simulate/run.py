@@ -16,6 +16,7 @@ _REST = 25.0
 _PATIENCE = 700.0
 """… and how long they may take: longer than QM waits for anything."""
 _AGAIN = 15.0
+"""Seconds in which a drop that settles is accepted or refused."""
 _TURNS = 60_000
 
 
@@ -69,11 +70,12 @@ def _after_rest(people: People) -> tuple[list[str], dict[str, int]]:
     world.start()
     people.ask("drain", (), {"on": False})
     broken: list[str] = []
-    for seconds in (_REST, _PATIENCE):
+    for seconds in (_REST, _AGAIN, _PATIENCE):
         if not world.run(seconds, _TURNS):
             return ["QM does not come to rest"], {}
         ends: dict[str, int] = {}
         broken = broken_promises(people, ends)
-        if not broken:
+        # A drop that QM found late may be about to be refused.
+        if not broken and not (seconds == _REST and world.shelf.arrivals):
             return [], ends
     return broken, {}

@@ -144,28 +144,33 @@ class Librarian:
                 if records.job is not None and not records.is_ours:
                     strangers.append(_Stranger(records, name, place))
                 continue
-            self._index.put(row)
-            self._finish_if_untold(records, place)
             seen_again.add(row.id)
+            if self._finishes(records, place):
+                continue
+            self._index.put(row)
             if len(seen_again) % _BATCH == 0:
                 flush(self._index)
         self._remove_missing(place, gone - seen_again)
         flush(self._index)
         return strangers
 
-    def _finish_if_untold(self, records: Records, place: Place) -> None:
-        """A person moved it here while it ran, and it ended while no manager looked."""
-        if self._doubt:
-            return  # What the history has lost with the power is not told again.
+    def _finishes(self, records: Records, place: Place) -> bool:
+        """Have it finished where a person moved it here while it ran, and nobody saw its end.
+
+        Its row comes with that. With one from here, a manager that is killed before would
+        leave what the next one takes for finished.
+        """
         job = may_be_unfinished(records)
-        if job is None:
-            return
+        if job is None or self._doubt:
+            return False  # What the history has lost with the power is not told again.
         if self._told is None:
             untold = is_unfinished(self._layout, records)
         else:
             untold = self._told.get(job.id) != job.attempt
         if untold:
+            self._stamps.pop(place, None)
             self._strayed(job, place)
+        return untold
 
     def _take_in(self, strangers: list[_Stranger]) -> None:
         """A folder restored from a backup keeps its id, a copy of a job that is there does not."""
