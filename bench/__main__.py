@@ -15,7 +15,19 @@ from typing import Any
 
 import click
 
-from bench import drain, growth, idle, latency, looking, planning, startup, submit, web
+from bench import (
+    bulk,
+    drain,
+    growth,
+    idle,
+    latency,
+    looking,
+    planning,
+    startup,
+    steady,
+    submit,
+    web,
+)
 from bench.machine import busy_percent, describe
 from bench.plan import Plan, plan_of
 from bench.report import Section, machine_text, whole_report
@@ -35,6 +47,11 @@ BENCHMARKS: dict[str, Measure] = {
     "looking": looking.measure,
     "web": web.measure,
 }
+LONG: dict[str, Measure] = {
+    "bulk": bulk.measure,
+    "steady": steady.measure,
+}
+"""Of minutes, and of one purpose: ``all`` leaves them out."""
 
 _LOOK_AROUND = 2.0
 """Seconds to look how busy the machine is."""
@@ -69,12 +86,23 @@ _OPTIONS: list[click.Option] = [
     ),
     click.Option(["--quick"], is_flag=True, help="Small sizes: shows that it works, no more."),
 ]
-_ONLY = click.Option(
-    ["--only"],
-    type=click.Choice([*web.FIGURES]),
-    multiple=True,
-    help="Only these figures; may be given more than once.",
-)
+_OWN_OPTIONS: dict[str, click.Option] = {
+    "web": click.Option(
+        ["--only"],
+        type=click.Choice([*web.FIGURES]),
+        multiple=True,
+        help="Only these figures; may be given more than once.",
+    ),
+    "bulk": click.Option(
+        ["--size", "bulk"],
+        type=click.IntRange(min=1),
+        help="Jobs waiting, and as many ended [100000].",
+    ),
+    "steady": click.Option(
+        ["--minutes"], type=click.FloatRange(min=0.05), help="How long the load lasts [10]."
+    ),
+}
+"""Of one benchmark alone."""
 
 
 def run(
@@ -112,7 +140,7 @@ def run(
 
 def _measured(name: str, plan: Plan, only: Sequence[str]) -> Section:
     busy = busy_percent(_LOOK_AROUND)
-    measure = partial(web.measure, only=only) if only else BENCHMARKS[name]
+    measure = partial(web.measure, only=only) if only else (BENCHMARKS | LONG)[name]
     section = measure(plan).with_note(
         f"Just before, whatever else ran kept the processors {busy:.0f} % busy."
     )
@@ -130,8 +158,8 @@ def _require(*programs: str) -> None:
 
 def _command(name: str, names: Sequence[str], text: str) -> click.Command:
     options: list[click.Parameter] = [*_OPTIONS]
-    if names == ["web"]:
-        options.append(_ONLY)
+    if name in _OWN_OPTIONS:
+        options.append(_OWN_OPTIONS[name])
     return click.Command(name, callback=partial(run, names), params=options, help=text)
 
 
@@ -142,8 +170,10 @@ def _first_line(measure: Measure) -> str:
 
 def program() -> click.Group:
     """The command line, one command for each benchmark and one for all of them."""
-    commands = [_command(name, [name], _first_line(m)) for name, m in BENCHMARKS.items()]
-    commands.append(_command("all", list(BENCHMARKS), "All of them, one after the other."))
+    each = BENCHMARKS | LONG
+    commands = [_command(name, [name], _first_line(m)) for name, m in each.items()]
+    but = " and ".join(LONG)
+    commands.append(_command("all", list(BENCHMARKS), f"All but {but}, one after the other."))
     commands += [simulate_command, torture_command]
     return click.Group(
         "bench",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,11 +30,12 @@ TOLERANCE = 0.15
 class Lane:
     """One queue whose slots are held between its rounds."""
 
-    def __init__(self, plan: Plan, queue: Queue) -> None:
+    def __init__(self, plan: Plan, queue: Queue, gate: Pipe | None = None) -> None:
+        """``gate``: what holds the slots of a queue that is prepared already."""
         self._plan = plan
         self._queue = queue
         self._round = 0
-        self._gate = Pipe(plan.where)
+        self._gate = gate or Pipe(plan.where)
         self.accepted_per_second: float | None = None
 
     def prepare(self, others: int) -> None:
@@ -59,7 +60,7 @@ class Lane:
         last_gate, self._gate = self._gate, Pipe(plan.where)
         script = self._gate.hold_script
         jobs = queue.stage(f"job{self._round}-", plan.jobs, "true", priority=_HIGH)
-        holders = queue.stage(f"gate{self._round}-", plan.slots, script, priority=_BETWEEN)
+        holders = queue.stage(f"between{self._round}-", plan.slots, script, priority=_BETWEEN)
         queue.wait_rested()
         queue.move_in([*jobs, *holders])
         queue.wait_accepted([*jobs, *holders])
@@ -79,7 +80,8 @@ class Lane:
 
 
 @contextmanager
-def _lane(plan: Plan, folder: Path, others: int) -> Iterator[Lane]:
+def lane_in(folder: Path, plan: Plan, others: int) -> Iterator[Lane]:
+    """A lane of its own, prepared, with ``others`` jobs behind; all of it is ended afterwards."""
     with queue_in(folder, plan.slots) as queue:
         lane = Lane(plan, queue)
         lane.prepare(others)
@@ -93,7 +95,7 @@ def measure(plan: Plan) -> Section:
     """All rounds, with each number of others."""
     with ExitStack() as stack:
         lanes = {
-            size: stack.enter_context(_lane(plan, plan.where / f"growth{size}", size))
+            size: stack.enter_context(lane_in(plan.where / f"growth{size}", plan, size))
             for size in plan.sizes
         }
         names = {size: f"{size:,} others behind" for size in plan.sizes}
@@ -104,25 +106,32 @@ def measure(plan: Plan) -> Section:
             for size, lane in lanes.items()
             if lane.accepted_per_second is not None
         ]
-    alone = [one.share for one in results[names[min(plan.sizes)]]]
-    series: list[Series] = []
-    rows = []
-    for name, got in results.items():
-        rate = Series(name, "jobs/s", tuple(one.rate for one in got))
-        share = Series(f"{name}, x bare", "ratio", tuple(one.share for one in got))
-        ratio = ratios(f"{name}, x alone", share.values, alone)
-        verdict = _verdict(ratio.median)
-        rows.append((name, rate.spread(), share.spread(), ratio.spread(), verdict))
-        series += [rate, share, ratio]
-    title = f"Prepared drain of {plan.jobs:,} jobs, {plan.slots} slots, rounds: {plan.repeat}"
-    heads = ("", "jobs/s", "x bare", "x alone", "within 15 %")
-    table = Table(title, heads, tuple(rows))
+    drained, series = drained_table(plan, results, alone=names[min(plan.sizes)])
     accepting = Table(
         "Acceptance while all slots are held",
         ("drops", "drops/s"),
         tuple((one.name, one.spread()) for one in accepted),
     )
-    return Section("growth", DEFINITION, (table, accepting), (*series, *accepted))
+    return Section("growth", DEFINITION, (drained, accepting), (*series, *accepted))
+
+
+def drained_table(
+    plan: Plan, results: Mapping[str, Sequence[Timed]], *, alone: str
+) -> tuple[Table, list[Series]]:
+    """The table of all lanes, and its figures; ``alone`` is the lane to hold them against."""
+    shares = [one.share for one in results[alone]]
+    series: list[Series] = []
+    rows = []
+    for name, got in results.items():
+        rate = Series(name, "jobs/s", tuple(one.rate for one in got))
+        share = Series(f"{name}, x bare", "ratio", tuple(one.share for one in got))
+        ratio = ratios(f"{name}, x alone", share.values, shares)
+        verdict = _verdict(ratio.median)
+        rows.append((name, rate.spread(), share.spread(), ratio.spread(), verdict))
+        series += [rate, share, ratio]
+    title = f"Prepared drain of {plan.jobs:,} jobs, {plan.slots} slots, rounds: {plan.repeat}"
+    heads = ("", "jobs/s", "x bare", "x alone", "within 15 %")
+    return Table(title, heads, tuple(rows)), series
 
 
 def _verdict(share: float) -> str:

@@ -84,15 +84,22 @@ def _idle(plan: Plan, size: int) -> list[Series]:
     with queue_in(folder, plan.slots) as queue, Pipe(folder) as gate:
         queue.start()
         _fill(queue, gate, plan.slots, size)
-        _wait_calm(queue)
-        before, began = queue.usage(), time.perf_counter()
-        wait_seconds(plan.idle_for)
-        after = queue.usage()
-        seconds = time.perf_counter() - began
+        figures = at_rest(queue, f"{size:,} waiting", plan.idle_for)
         queue.stop()
+    return figures
+
+
+def at_rest(queue: Queue, name: str, idle_for: float) -> list[Series]:
+    """Wait until the manager has come to rest, and see what it costs for so many seconds:
+    CPU of all, CPU of the manager, memory of the manager, memory of the largest supervisor.
+    """
+    _wait_calm(queue)
+    before, began = queue.usage(), time.perf_counter()
+    wait_seconds(idle_for)
+    after = queue.usage()
+    seconds = time.perf_counter() - began
     manager = (after.manager_cpu - before.manager_cpu) / seconds * 100
     both = manager + (after.supervisor_cpu - before.supervisor_cpu) / seconds * 100
-    name = f"{size:,} waiting"
     return [
         Series(f"{name}, CPU of manager and supervisors", "%", (both,)),
         Series(f"{name}, CPU of the manager", "%", (manager,)),

@@ -27,6 +27,11 @@ class Plan:
     count_syncs: bool = True
     synced_jobs: int = 100
     """Jobs of the slow run under strace that counts syncs."""
+    minutes: float = 10.0
+    """Of steady load."""
+    bulk: int = 100_000
+    """Jobs waiting, and as many ended, of the largest queue."""
+    bulk_restarts: int = 1
 
 
 def plan_of(
@@ -37,6 +42,8 @@ def plan_of(
     slots: int = 2,
     repeat: int | None = None,
     count_syncs: bool = True,
+    minutes: float | None = None,
+    bulk: int | None = None,
 ) -> Plan:
     """The full plan, or with ``quick`` one that only shows that everything works."""
     if quick:
@@ -50,6 +57,9 @@ def plan_of(
             idle_for=2.0,
             count_syncs=count_syncs,
             synced_jobs=6,
+            minutes=minutes or 0.1,
+            bulk=bulk or 60,
+            bulk_restarts=repeat or 1,
         )
     return Plan(
         where=where,
@@ -57,4 +67,7 @@ def plan_of(
         slots=slots,
         repeat=repeat or 3,
         count_syncs=count_syncs,
+        minutes=minutes or 10.0,
+        bulk=bulk or 100_000,
+        bulk_restarts=repeat or 1,
     )

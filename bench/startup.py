@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ DEFINITION = """
 N jobs wait and N have ended (their folders and records are made, not run). Seconds from the
 start of `qm serve`: until it says that it serves; until the first instruction of the first job;
 until the index is complete: it knows all that has ended (looked at once the first job has
-started).
+started). Manager MB: its resident memory once all drops are accepted and the index is complete.
 
 first: QM has never seen any of it; all N drops are new.
 
@@ -44,6 +44,8 @@ class Started:
     serves: float
     first_job: float
     index: float
+    memory: float
+    """Resident megabytes of the manager, once all this is done."""
 
 
 class Restarts:
@@ -67,10 +69,18 @@ class Restarts:
         self._stage_holders()
         self._queue.wait_rested()
         self._queue.move_in([*self._holders, *others])
-        started = self._start()
+        times = self._start()
         self._queue.wait_accepted(others)
-        self._queue.wait_running(self._holders)
-        return started
+        return self._at_rest(times)
+
+    def all_of_them(self, rounds: int) -> dict[str, list[Started]]:
+        """The first start, then so many rounds of restarts."""
+        found = {"first": [self.first()]}
+        again: dict[str, Callable[[], Started]] = {
+            "restart with index": lambda: self.restart(keep_index=True),
+            "restart without index": lambda: self.restart(keep_index=False),
+        }
+        return found | interleave(again, rounds)
 
     def restart(self, *, keep_index: bool) -> Started:
         """Stop, let the jobs that run end, and start again."""
@@ -89,9 +99,12 @@ class Restarts:
         self._call.clear()
         if not keep_index:
             remove_index(str(queue.root / ".qm" / "index.sqlite3"))
-        started = self._start()
-        queue.wait_running(self._holders)
-        return started
+        return self._at_rest(self._start())
+
+    @property
+    def gate(self) -> Pipe:
+        """What the jobs that hold the slots wait for."""
+        return self._gate
 
     def close(self) -> None:
         """Stop; then the jobs that hold the slots may end."""
@@ -106,13 +119,18 @@ class Restarts:
         name, slots = f"gate{self._round}-", self._plan.slots
         self._holders = self._queue.stage(name, slots, script, priority=_HOLDER)
 
-    def _start(self) -> Started:
+    def _start(self) -> tuple[float, float, float]:
+        """The times of a start."""
         began = time.perf_counter()
         serves = self._queue.start()
         self._call.hear(LIMIT)
         first_job = time.perf_counter() - began
         wait_for("the index is complete", self._index_complete, LIMIT, step=0.05)
-        return Started(serves, first_job, time.perf_counter() - began)
+        return serves, first_job, time.perf_counter() - began
+
+    def _at_rest(self, times: tuple[float, float, float]) -> Started:
+        self._queue.wait_running(self._holders)
+        return Started(*times, self._queue.usage().manager_memory / 1e6)
 
     def _index_complete(self) -> bool:
         """True if at least the jobs that had ended before are known."""
@@ -128,50 +146,57 @@ class Restarts:
 
 def measure(plan: Plan) -> Section:
     """All sizes."""
-    series: list[Series] = []
-    starts, lists = [], []
+    started: dict[str, list[Started]] = {}
+    listed: dict[str, list[float]] = {}
     for size in plan.sizes:
-        found, listed = _measure(plan, size)
-        for name, runs in found.items():
-            row = _started_series(f"{name}, {size:,} + {size:,}", runs)
-            series += row
-            starts.append((f"{name}, {size:,} + {size:,}", *(one.spread() for one in row)))
-        for name, seconds in listed.items():
-            one = Series(f"{name}, {size:,} + {size:,}", "s", tuple(seconds))
-            series.append(one)
-            lists.append((one.name, one.spread()))
-    heads = ("waiting + ended", "serves s", "first job s", "index complete s")
-    tables = (
-        Table(f"Start and restart, rounds: {plan.repeat}", heads, tuple(starts)),
-        Table(f"Listing, rounds: {plan.repeat}", ("waiting + ended", "s"), tuple(lists)),
-    )
-    return Section("startup", DEFINITION, tables, tuple(series))
+        folder = plan.where / f"startup{size}"
+        with queue_in(folder, plan.slots) as queue:
+            restarts = Restarts(plan, folder, queue, size)
+            try:
+                runs = restarts.all_of_them(plan.repeat)
+                started |= {f"{name}, {size:,} + {size:,}": got for name, got in runs.items()}
+                took = listings(queue, plan.repeat)
+                listed |= {f"{name}, {size:,} + {size:,}": got for name, got in took.items()}
+            finally:
+                restarts.close()
+    starting, starts = started_table(started, plan.repeat)
+    listing, lists = listed_table(listed, plan.repeat)
+    return Section("startup", DEFINITION, (starting, listing), (*starts, *lists))
 
 
-def _measure(plan: Plan, size: int) -> tuple[dict[str, list[Started]], dict[str, list[float]]]:
-    folder = plan.where / f"startup{size}"
-    with queue_in(folder, plan.slots) as queue:
-        restarts = Restarts(plan, folder, queue, size)
-        try:
-            found = {"first": [restarts.first()]}
-            again: dict[str, Callable[[], Started]] = {
-                "restart with index": lambda: restarts.restart(keep_index=True),
-                "restart without index": lambda: restarts.restart(keep_index=False),
-            }
-            found |= interleave(again, plan.repeat)
-            commands: dict[str, Callable[[], float]] = {
-                "qm list": lambda: queue.run("list"),
-                "qm list --all": lambda: queue.run("list", "--all"),
-                "qm --version": lambda: queue.run("--version"),
-            }
-            return found, interleave(commands, plan.repeat)
-        finally:
-            restarts.close()
+def listings(queue: Queue, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each listing command."""
+    commands: dict[str, Callable[[], float]] = {
+        "qm list": lambda: queue.run("list"),
+        "qm list --all": lambda: queue.run("list", "--all"),
+        "qm --version": lambda: queue.run("--version"),
+    }
+    return interleave(commands, rounds)
 
 
-def _started_series(name: str, runs: list[Started]) -> list[Series]:
+def started_table(runs: Mapping[str, Sequence[Started]], rounds: int) -> tuple[Table, list[Series]]:
+    """A row for each kind of start, and its figures."""
+    series: list[Series] = []
+    rows = []
+    for name, got in runs.items():
+        row = _started_series(name, got)
+        rows.append((name, *(one.spread() for one in row)))
+        series += row
+    heads = ("waiting + ended", "serves s", "first job s", "index complete s", "manager MB")
+    return Table(f"Start and restart, rounds: {rounds}", heads, tuple(rows)), series
+
+
+def listed_table(runs: Mapping[str, Sequence[float]], rounds: int) -> tuple[Table, list[Series]]:
+    """A row for each command, and its figures."""
+    series = [Series(name, "s", tuple(seconds)) for name, seconds in runs.items()]
+    rows = tuple((one.name, one.spread()) for one in series)
+    return Table(f"Listing, rounds: {rounds}", ("waiting + ended", "s"), rows), series
+
+
+def _started_series(name: str, runs: Sequence[Started]) -> list[Series]:
     return [
         Series(f"{name}: serves", "s", tuple(run.serves for run in runs)),
         Series(f"{name}: first job", "s", tuple(run.first_job for run in runs)),
         Series(f"{name}: index complete", "s", tuple(run.index for run in runs)),
+        Series(f"{name}: manager memory", "MB", tuple(run.memory for run in runs)),
     ]
