@@ -7,8 +7,8 @@ staged writes, syncs and locks. A second model of the effects would prove nothin
 
 **What is simulated.** What QM calls the system by: the modules ``os``, ``fcntl``, ``time``,
 ``threading``, ``queue`` and ``secrets`` that its modules have imported (`beneath`). Behind them
-are a disk in memory (`disk`, `system_calls`), a clock and threads that take turns (`kernel`,
-`primitives`), scripts that end after a while (`scripts`), and an index without SQLite
+are a disk in memory (`disk`, `system_calls`, `whole_files`), a clock and threads that take turns
+(`kernel`, `primitives`), scripts that end after a while (`scripts`), and an index without SQLite
 (`kept_index`). Mail, file events by watchdog and the web page are left out.
 
 **A history** (`history`) is a list of steps made from a seed: people drop, copy slowly, rename,

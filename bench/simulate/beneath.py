@@ -29,7 +29,8 @@ from bench.simulate.scripts import (
     script_process,
     wait_for_process,
 )
-from bench.simulate.system_calls import History, SystemCalls
+from bench.simulate.system_calls import SystemCalls
+from bench.simulate.whole_files import WholeFiles
 from qm.folders.selftest import SelfTest
 
 HOST = "here"
@@ -155,7 +156,7 @@ def beneath(kernel: Kernel, machine: Machine, shelf: Shelf) -> Iterator[SystemCa
 def _replace_functions(
     patches: _Patches, kernel: Kernel, machine: Machine, shelf: Shelf, calls: SystemCalls
 ) -> None:
-    history, watch = History(calls), Watchers(kernel).watch_class()
+    files, watch = WholeFiles(calls), Watchers(kernel).watch_class()
 
     def started_at(pid: int) -> float | None:
         return float(pid) if _process(kernel, pid) else None
@@ -173,11 +174,9 @@ def _replace_functions(
         return calls.node(path if fd is None else fd).birth
 
     replaced: dict[str, dict[str, Any]] = {
-        "qm.osops.posix_files": {
-            "fcntl": _Fcntl(calls), "_birth_ns": statx, "open_for_writing": lambda fd, name: False,
-        },
-        "qm.osops.posix_scan": {"open_for_writing": lambda fd, name: False},
-        "qm.history": {"open": history.open, "mmap": history},
+        "qm.osops.posix_files": {"fcntl": _Fcntl(calls), "_birth_ns": statx},
+        "qm.osops.posix_scan": {"_open_for_writing": lambda fd, name: False},
+        "qm.history": {"open": files.open, "mmap": files},
         "qm.effects.accept": {"owner_name": lambda status: "anna"},
         "qm.folders.inspect": {"owner_name": lambda status: "anna"},
         "qm.effects.finish": {"end_carriers": machine.end_carriers},

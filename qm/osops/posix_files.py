@@ -312,39 +312,6 @@ def _birth_ns(fd: int | None, path: str) -> int:
     return int(seconds) * 1_000_000_000 + int(nanoseconds)
 
 
-_F_SETSIG = 10  # fcntl.F_SETSIG exists in typeshed only from Python 3.11's Linux build on.
-
-
-def open_for_writing(fd_folder: int, name: str) -> bool | None:
-    """Whether somebody has the file open for writing; None where that cannot be known.
-
-    Linux: a read lease is refused (EAGAIN) while a writer is there, see
-    fcntl(2). The lease-break signal is set to SIGURG first, because the
-    default, SIGIO, would end this process.
-    """
-    if sys.platform != "linux":
-        return None
-    import signal
-
-    try:
-        fd = os.open(name, _OPEN_READ, dir_fd=fd_folder)
-    except OSError:
-        return None
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
-        fcntl.fcntl(fd, _F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-    return False
-
-
 def file_system_type(path: str) -> str:
     """The file system's type name as the system's mount table has it, or ''."""
     if sys.platform != "linux":

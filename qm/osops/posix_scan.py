@@ -6,14 +6,19 @@ import sys
 
 assert sys.platform != "win32"
 
+import fcntl
 import os
+import signal
+import stat
 import time
 
-from qm.osops.posix_files import FolderHandle, open_for_writing
+from qm.osops.posix_files import FolderHandle
 from qm.osops.scan import READY_FILE, Scan, Tally
 from qm.osops.shortage import is_passing
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_F_SETSIG = 10  # fcntl.F_SETSIG exists in typeshed only from Python 3.11's Linux build on.
 _BUSY_IN_FINDER = frozenset({-753549904, 443750400, 443779200})
 """Creation dates that Finder gives to what it still copies, in seconds since the epoch."""
 
@@ -130,9 +135,37 @@ def _list(fd: int, prefix: str, tally: Tally) -> list[str]:
 
 def _find_writer(fd: int, paths: list[str]) -> str | None:
     for path in paths:
-        if open_for_writing(fd, path):
+        if _open_for_writing(fd, path):
             return path
     return None
+
+
+def _open_for_writing(fd_folder: int, path: str) -> bool | None:
+    """Whether somebody has the file open for writing; None where that cannot be known.
+
+    Linux: a read lease is refused (EAGAIN) while a writer is there, see
+    fcntl(2). The lease-break signal is set to SIGURG first, because the
+    default, SIGIO, would end this process.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        fd = os.open(path, _FILE, dir_fd=fd_folder)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        fcntl.fcntl(fd, _F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    return False
 
 
 def _finder_copies(fd: int, paths: list[str]) -> str | None:
