@@ -145,9 +145,9 @@ class Librarian:
                     strangers.append(_Stranger(records, name, place))
                 continue
             seen_again.add(row.id)
-            if self._finishes(records, place):
-                continue
-            self._index.put(row)
+            # A row that is not for certain is looked at again, also by the next manager.
+            certain = not self._finishes(records, place)
+            self._index.put(row if certain else row._replace(inode=0))
             if len(seen_again) % _BATCH == 0:
                 flush(self._index)
         self._remove_missing(place, gone - seen_again)
@@ -155,11 +155,7 @@ class Librarian:
         return strangers
 
     def _finishes(self, records: Records, place: Place) -> bool:
-        """Have it finished where a person moved it here while it ran, and nobody saw its end.
-
-        Its row comes with that. With one from here, a manager that is killed before would
-        leave what the next one takes for finished.
-        """
+        """Have it finished where a person moved it here while it ran, and nobody saw its end."""
         job = may_be_unfinished(records)
         if job is None or self._doubt:
             return False  # What the history has lost with the power is not told again.
