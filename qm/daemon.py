@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from qm.config import Config
+from qm.control.managerlock import one_manager
 from qm.core import Core, Settings
 from qm.core import actions as act
 from qm.core import events as ev
@@ -51,7 +52,6 @@ from qm.webprocess import WebProcess
 
 log = logging.getLogger("qm")
 
-_LOCK_PATIENCE = 2.0
 _STOP_PATIENCE = 20.0
 _NOTIFIER_PATIENCE = 2.0
 """Seconds for a notice that is being delivered; it is delivered again after the next start."""
@@ -81,7 +81,7 @@ def serve(
             f"QM cannot make its folders in {layout.root}: {error.strerror}",
             "Choose another folder with --folder, or QM_FOLDER in QMserv.cfg.",
         ) from error
-    with _one_manager(layout):
+    with one_manager(layout, socket.gethostname()):
         layout.sweep()
         crash_point("recovery.swept")
         tested = self_test(layout)
@@ -89,26 +89,6 @@ def serve(
             log.warning("%s", finding)
         manager = Manager(config, layout, tested, reread)
         return manager.run(web=web, idle_exit=config.idle_exit if idle_exit is None else idle_exit)
-
-
-@contextlib.contextmanager
-def _one_manager(layout: Layout) -> Iterator[None]:
-    """Hold the manager's lock. Somebody who only looks may hold it for a moment."""
-    until = time.monotonic() + _LOCK_PATIENCE
-    with FolderHandle.open(layout.own) as own:
-        while (lock := own.lock("manager.lock")) is None:
-            if time.monotonic() > until:
-                holder = (own.read("manager.lock", 4096) or b"").decode("utf-8", "replace")
-                raise QMError(
-                    f"a manager runs on {layout.root} already: {holder.strip()}",
-                    "One manager serves one folder; `qm status` tells about it.",
-                )
-            time.sleep(0.02)
-    try:
-        lock.write(f"host {socket.gethostname()}, process {os.getpid()}\n")
-        yield
-    finally:
-        lock.release()
 
 
 class Manager:

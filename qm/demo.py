@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from qm.config import Config
-from qm.control.client import ask, manager_runs, who_asks
+from qm.control.client import ask, who_asks
+from qm.control.managerlock import manager_runs
 from qm.errors import QMError
 from qm.folders.layout import Layout
 from qm.jobfiles import LOG

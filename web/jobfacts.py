@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qm.control.client import manager_runs
+from qm.control.managerlock import manager_runs
 from qm.dashboard.snapshot import IDLE, Activity, key_of
 from qm.errors import NoSuchJob
 from qm.folders.layout import Layout

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 
-from qm.control.client import manager_runs
+from qm.control.managerlock import manager_runs
 from qm.folders.layout import Layout
 from qm.index import IndexReader, Row, reading
 from qm.index.pulse import Pulse

@@ -14,7 +14,7 @@ from qm import __version__
 from qm.checkup import complaints
 from qm.checkup.finding import OK, PROBLEM, WARNING, Finding
 from qm.config import Config
-from qm.control.client import manager_runs, manager_says
+from qm.control.managerlock import manager_runs, manager_says
 from qm.errors import QMError
 from qm.faults import disk_fault
 from qm.folders.layout import Layout

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-from qm.control.client import manager_runs, manager_says
+from qm.control.managerlock import manager_runs, manager_says
 from qm.folders.layout import Layout
 
 _LOOKS = 4

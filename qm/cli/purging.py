@@ -75,7 +75,7 @@ def _purge_jobs(
     session: Session, selection: Selection, until: float, dry_run: bool, as_json: bool
 ) -> int:
     from qm.cli.weighing import agreed, as_object, total
-    from qm.control.client import manager_runs
+    from qm.control.managerlock import manager_runs
     from qm.errors import NotRunning
     from qm.times import utc_text
 

@@ -8,39 +8,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from qm.control.managerlock import manager_runs
 from qm.control.requests import Request, take_answer, withdraw, write_request
 from qm.crashpoints import arm, crash_point
 from qm.errors import NotRunning, QMError
 from qm.folders.layout import Layout
-from qm.osops import FolderHandle
 
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.05
 _ALIVE_EVERY = 1.0
-
-
-def manager_runs(layout: Layout) -> bool:
-    """True if a manager holds the lock of this QM_FOLDER."""
-    try:
-        with FolderHandle.open(layout.own) as own:
-            if not own.exists("manager.lock"):
-                return False
-            lock = own.lock("manager.lock")
-    except OSError:
-        return False
-    if lock is None:
-        return True
-    lock.release()
-    return False
-
-
-def manager_says(layout: Layout) -> str:
-    """What the lock file says of its holder: host and process id."""
-    try:
-        with FolderHandle.open(layout.own) as own:
-            return (own.read("manager.lock", 4096) or b"").decode("utf-8", "replace").strip()
-    except OSError:
-        return ""
 
 
 def who_asks() -> str:

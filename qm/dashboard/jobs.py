@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from qm.control.client import manager_runs, manager_says
+from qm.control.managerlock import manager_runs, manager_says
 from qm.dashboard.snapshot import Manager
 from qm.folders.layout import Layout
 from qm.index import IndexReader, reading

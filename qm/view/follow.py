@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from qm.control.client import manager_runs
+from qm.control.managerlock import manager_runs
 from qm.errors import QMError
 from qm.jobdir import read_records
 from qm.model import Place, State

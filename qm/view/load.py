@@ -7,7 +7,7 @@ import sqlite3
 import time
 from dataclasses import replace
 
-from qm.control.client import manager_runs, manager_says
+from qm.control.managerlock import manager_runs, manager_says
 from qm.errors import NoSuchJob
 from qm.faults import disk_fault
 from qm.folders.layout import Layout

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from qm.config import Config
-from qm.control.client import manager_runs, manager_says
+from qm.control.managerlock import manager_runs, manager_says
 from qm.faults import disk_fault
 from qm.folders.layout import Layout
 from qm.index import reading

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 
-from qm.control.client import manager_runs
+from qm.control.managerlock import manager_runs
 from qm.errors import NoSuchJob
 from qm.folders.layout import Layout
 from qm.history import last_of

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from qm.control import client
-from qm.control.client import ask, manager_runs, manager_says
+from qm.control.client import ask
+from qm.control.managerlock import manager_runs, manager_says
 from qm.control.requests import (
     Request,
     open_requests,

@@ -9,7 +9,7 @@ from typing import Any
 
 import bottle
 
-from qm.control.client import manager_runs
+from qm.control.managerlock import manager_runs
 from qm.errors import InfoError, NotRunning
 from qm.jobinfo.changes import apply_changes, normalised
 from qm.model import JobOptions, State

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from qm.control.client import manager_runs
+from qm.control.managerlock import manager_runs
 from qm.errors import NoSuchJob
 from qm.folders.layout import Layout
 from qm.index import IndexReader, reading

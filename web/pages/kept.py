@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
-from qm.control.client import manager_runs
+from qm.control.managerlock import manager_runs
 from qm.folders.layout import Layout
 from web.pages.stamp import Stamp, stamp_of
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from qm.control.client import manager_runs
+from qm.control.managerlock import manager_runs
 from qm.dashboard.activity import ActivityReader
 from qm.dashboard.snapshot import Activity
 from qm.folders.layout import Layout
