@@ -21,6 +21,8 @@ from qm.model import Job, Place, Reason, State
 _FULL_RETRY = 5.0
 _STUCK_RETRY = 60.0
 _LATE = 600.0
+MOST_RECENT = 2000
+"""Claims that are remembered: a copy that is overtaken by more of them is hardly still coming."""
 
 
 def plan(state: CoreState, now: Now) -> list[act.Action]:
@@ -49,9 +51,14 @@ def _claim(state: CoreState, job_id: int, now: Now) -> act.Claim:
     state.add_run(Run(job, before=before, claimed_at=now.wall))
     state.recent_claims.pop(job.name, None)
     state.recent_claims[job.name] = (now.mono, job.id)
-    while now.mono - next(iter(state.recent_claims.values()))[0] > _LATE:
-        del state.recent_claims[next(iter(state.recent_claims))]
+    _forget_claims(state, now)
     return act.Claim(job, fingerprint)
+
+
+def _forget_claims(state: CoreState, now: Now) -> None:
+    recent = state.recent_claims
+    while len(recent) > MOST_RECENT or now.mono - next(iter(recent.values()))[0] > _LATE:
+        del recent[next(iter(recent))]
 
 
 def on_claimed(state: CoreState, event: ev.Claimed, now: Now) -> list[act.Action]:

@@ -8,6 +8,7 @@ import pytest
 
 from qm.core import actions as act
 from qm.core import events as ev
+from qm.core.claiming import MOST_RECENT
 from qm.identity import Identity
 from qm.inspection import Inspection, Kind
 from qm.jobdir import Records
@@ -213,6 +214,16 @@ def test_a_rest_that_comes_under_the_name_of_a_started_job_is_late_not_bad() -> 
     assert reason is not None and reason.word == "Late"
     assert f"job {job.id} of this name had started already" in reason.text
     assert close.target == "fit.late"
+
+
+def test_of_very_many_starts_only_the_latest_are_remembered() -> None:
+    """Jobs of a moment each, for days: their names are not kept."""
+    bench = Bench()
+    claims = bench.state.recent_claims
+    claims.update((f"earlier{number}", (1000.0, number)) for number in range(MOST_RECENT))
+    job = bench.start("fit")
+    assert len(claims) == MOST_RECENT
+    assert "earlier0" not in claims and "earlier1" in claims and claims["fit"][1] == job.id
 
 
 def test_ten_minutes_after_the_start_it_is_a_drop_without_an_info_file_again() -> None:
