@@ -86,21 +86,32 @@ _OPTIONS: list[click.Option] = [
     ),
     click.Option(["--quick"], is_flag=True, help="Small sizes: shows that it works, no more."),
 ]
-_OWN_OPTIONS: dict[str, click.Option] = {
-    "web": click.Option(
-        ["--only"],
-        type=click.Choice([*web.FIGURES]),
-        multiple=True,
-        help="Only these figures; may be given more than once.",
-    ),
-    "bulk": click.Option(
-        ["--size", "bulk"],
-        type=click.IntRange(min=1),
-        help="Jobs waiting, and as many ended [100000].",
-    ),
-    "steady": click.Option(
-        ["--minutes"], type=click.FloatRange(min=0.05), help="How long the load lasts [10]."
-    ),
+_OWN_OPTIONS: dict[str, list[click.Option]] = {
+    "web": [
+        click.Option(
+            ["--only"],
+            type=click.Choice([*web.FIGURES]),
+            multiple=True,
+            help="Only these figures; may be given more than once.",
+        )
+    ],
+    "bulk": [
+        click.Option(
+            ["--size", "bulk"],
+            type=click.IntRange(min=1),
+            help="Jobs waiting, and as many ended [100000].",
+        )
+    ],
+    "steady": [
+        click.Option(
+            ["--minutes"], type=click.FloatRange(min=0.05), help="How long the load lasts [10]."
+        ),
+        click.Option(
+            ["--ended"],
+            type=click.IntRange(min=0),
+            help="Jobs that have ended before, and stay; 0: none, and all stay [10000].",
+        ),
+    ],
 }
 """Of one benchmark alone."""
 
@@ -157,9 +168,7 @@ def _require(*programs: str) -> None:
 
 
 def _command(name: str, names: Sequence[str], text: str) -> click.Command:
-    options: list[click.Parameter] = [*_OPTIONS]
-    if name in _OWN_OPTIONS:
-        options.append(_OWN_OPTIONS[name])
+    options: list[click.Parameter] = [*_OPTIONS, *_OWN_OPTIONS.get(name, [])]
     return click.Command(name, callback=partial(run, names), params=options, help=text)
 
 

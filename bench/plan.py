@@ -29,6 +29,8 @@ class Plan:
     """Jobs of the slow run under strace that counts syncs."""
     minutes: float = 10.0
     """Of steady load."""
+    ended: int = 10_000
+    """Jobs that have ended before it, and folders of ended jobs that stay; 0: all of them stay."""
     bulk: int = 100_000
     """Jobs waiting, and as many ended, of the largest queue."""
     bulk_restarts: int = 1
@@ -43,6 +45,7 @@ def plan_of(
     repeat: int | None = None,
     count_syncs: bool = True,
     minutes: float | None = None,
+    ended: int | None = None,
     bulk: int | None = None,
 ) -> Plan:
     """The full plan, or with ``quick`` one that only shows that everything works."""
@@ -58,6 +61,7 @@ def plan_of(
             count_syncs=count_syncs,
             synced_jobs=6,
             minutes=minutes or 0.1,
+            ended=60 if ended is None else ended,
             bulk=bulk or 60,
             bulk_restarts=repeat or 1,
         )
@@ -68,6 +72,7 @@ def plan_of(
         repeat=repeat or 3,
         count_syncs=count_syncs,
         minutes=minutes or 10.0,
+        ended=10_000 if ended is None else ended,
         bulk=bulk or 100_000,
         bulk_restarts=repeat or 1,
     )

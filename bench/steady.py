@@ -6,16 +6,17 @@ import contextlib
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from bench.ended import make_ended
 from bench.plan import Plan
 from bench.queue import LIMIT, Queue, queue_in
 from bench.report import Section
 from bench.series import Series, shown
 from bench.steadyflow import Ends, Flow, ends_of
 from bench.tables import Table
+from bench.tidying import Tidier
 from bench.trend import Trend, trend_of
 from bench.vitals import FIGURES, Figure, Vitals, look
 from bench.waiting import wait_for, wait_seconds
@@ -28,7 +29,10 @@ DEFINITION = """
 `qm serve` with its page, the times as they come. Drops at an even pace (folders just made, one
 rename each), most of them `true`; of a hundred, one is held and released, one runs until it is
 killed by a request, one is refused. A listener follows the page's event stream and asks for the
-main page after each event, as a tab does that somebody sees; it comes anew every few minutes.
+main page after each event, as a tab does that somebody sees; it comes anew every few minutes. As
+many jobs as --ended says have ended before, and as many folders stay: of those that have ended the
+oldest are removed as people do, with `rm`, for what the manager needs to compare folders with its
+index grows with their number (--ended 0 begins with an empty QM_FOLDER and removes nothing).
 While very many wait no more come, so that the load of a slow machine is steady, too.
 
 The first fifth of the time is warm-up. After it, at even distances: resident memory, open handles
@@ -105,17 +109,21 @@ def measure(plan: Plan) -> Section:
     """All of it."""
     port = free_port()
     with queue_in(plan.where / "steady", plan.slots, page_port=port) as queue:
+        if plan.ended:
+            make_ended(queue.root, plan.ended)
         queue.start()
         wait_for("the page answers", lambda: _answers(port), _PAGE_LIMIT, 0.1)
         before = _on_disk(queue)
         flow = Flow(queue, _RATE, _MOST_WAITING)
+        tidier = Tidier(queue.root, plan.ended)
         with _listening(port) as ear:
-            watched = _watch(queue, flow, ear, plan.minutes * 60)
+            steps = (flow.step, tidier.step, ear.step)
+            watched = _watch(queue, flow, ear, steps, plan.minutes * 60)
         wait_for("all is asked for and answered", lambda: not flow.ask(), LIMIT, 0.05)
         queue.wait_idle()
-        wait_for("the history is complete", lambda: _history_has(queue, flow), LIMIT, 0.2)
-        history = read_history(Layout(str(queue.root)).history_file)
-        ends = ends_of(flow.expected, flow.names_there(), history)
+        history = Layout(str(queue.root)).history_file
+        wait_for("the history is complete", lambda: _is_told(history, flow.expected), LIMIT, 0.5)
+        ends = ends_of(flow.expected, tidier.names(), read_history(history))
         queue.stop()
         grown = {name: size - before[name] for name, size in _on_disk(queue).items()}
     return _section(plan, watched, flow, ends, grown)
@@ -136,7 +144,9 @@ def _listening(port: int) -> Iterator[Ear]:
         ear.end()
 
 
-def _watch(queue: Queue, flow: Flow, ear: Ear, seconds: float) -> Watched:
+def _watch(
+    queue: Queue, flow: Flow, ear: Ear, steps: Sequence[Callable[[], None]], seconds: float
+) -> Watched:
     watched = Watched()
     warm_up = seconds * _WARM_UP
     every = max(_FASTEST, (seconds - warm_up) / _SAMPLES)
@@ -144,8 +154,8 @@ def _watch(queue: Queue, flow: Flow, ear: Ear, seconds: float) -> Watched:
     sample_at, tell_at = warm_up, _TELL_EVERY
     first: tuple[int, float] | None = None
     while (past := time.monotonic() - began) < seconds:
-        flow.step()
-        ear.step()
+        for step in steps:
+            step()
         if past >= sample_at:
             sample_at += every
             first = first or (len(flow.expected), past)
@@ -166,9 +176,9 @@ def _tell(past: float, seconds: float, jobs: int) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _history_has(queue: Queue, flow: Flow) -> bool:
-    path = Path(Layout(str(queue.root)).history_file)
-    return path.exists() and path.read_bytes().count(b"\n") >= len(flow.expected)
+def _is_told(history: str, names: Iterable[str]) -> bool:
+    """True if each of them has a line."""
+    return {str(line["name"]) for line in read_history(history)}.issuperset(names)
 
 
 def _on_disk(queue: Queue) -> dict[str, int]:
@@ -202,7 +212,9 @@ def _section(
     if watched.heard[-1] <= watched.heard[2 * len(watched.heard) // 3]:
         missed.append("the listener heard nothing in the last third")
     heads = ("", "first third", "last third", "growth", "bytes a job", "grows")
-    title = f"{plan.minutes:g} minutes, {plan.slots} slots, samples: {len(watched.samples)}"
+    title = (
+        f"{plan.minutes:g} minutes, {plan.ended:,} ended before, samples: {len(watched.samples)}"
+    )
     tables = (
         Table(title, heads, tuple(rows)),
         Table("Processor time, % of a core", heads[:3], tuple(_processor(watched))),
@@ -237,7 +249,7 @@ def _cells(figure: Figure, trend: Trend, jobs: int) -> tuple[str, ...]:
 def _processor(watched: Watched) -> Iterator[tuple[str, str, str]]:
     """Told without a verdict: it depends on what else runs."""
     every = watched.seconds / len(watched.samples)
-    for kind in ("manager", "supervisor", "page"):
+    for kind in ("manager", "page"):
         used = [one.cpu for one in watched.of(kind)]
         third = len(used) // 3
         first, last = used[third - 1] - used[0], used[-1] - used[-third]

@@ -7,10 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.queue import DONE, LOST, RUNNING, WAITING, Queue
+from bench.queue import RUNNING, WAITING, Queue
 from qm.control.requests import Request, take_answer, write_request
 from qm.folders.layout import Layout
 from qm.model import State
@@ -66,8 +65,13 @@ class Ends:
 def ends_of(
     expected: Mapping[str, State], there: Iterable[str], history: Iterable[Mapping[str, Any]]
 ) -> Ends:
-    """Hold what was dropped against the folders of ended jobs and the lines of the history."""
-    lines = [(str(line["name"]), str(line["state"])) for line in history]
+    """Hold what was dropped against the folders of ended jobs and the lines of the history.
+
+    A job whose folder was removed after its end has a second line, which says no more than that.
+    """
+    lines = [
+        (str(line["name"]), str(line["state"])) for line in history if not line.get("vanished")
+    ]
     told = dict(lines)
     often = Counter(name for name, _ in lines)
     lost = set(expected).difference(there)
@@ -149,8 +153,3 @@ class Flow:
                 # Its record is written just before the manager knows of it: again, as a person.
                 self._wanted[name] = kind
                 self._look_at = time.monotonic() + _ASK_AGAIN
-
-    def names_there(self) -> set[str]:
-        """The names of all folders that have ended, wherever they lie."""
-        root: Path = self._queue.root
-        return {name for place in (DONE, LOST) for name in os.listdir(root / place)}

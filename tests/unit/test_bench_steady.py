@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.ended import make_ended
 from bench.plan import plan_of
 from bench.steadyflow import HELD, KILLED, REFUSED, SHORT, Ends, ends_of, kind_of
+from bench.tidying import Tidier
 from bench.trend import Tolerance, Trend, trend_of
 from bench.vitals import FIGURES
 from qm.history import read_history
@@ -78,7 +81,7 @@ def test_of_a_hundred_drops_one_is_held_one_killed_and_one_refused() -> None:
         assert [kinds.count(kind) for kind in (SHORT, HELD, KILLED, REFUSED)] == [97, 1, 1, 1]
 
 
-def line(name: str, state: State = State.FINISHED) -> dict[str, str]:
+def line(name: str, state: State = State.FINISHED) -> dict[str, object]:
     return {"name": name, "state": str(state)}
 
 
@@ -99,10 +102,32 @@ def test_all_is_well_where_every_drop_has_its_folder_and_one_line_with_its_end()
     ],
 )
 def test_what_is_lost_doubled_or_ended_otherwise_is_told(
-    there: set[str], lines: list[dict[str, str]], broken: str
+    there: set[str], lines: list[dict[str, object]], broken: str
 ) -> None:
     ends = ends_of({"a": State.FINISHED, "b": State.FINISHED}, there, lines)
     assert ends.broken() == (broken,)
+
+
+def test_a_folder_that_was_removed_after_its_end_has_a_second_line_that_counts_for_nothing() -> (
+    None
+):
+    lines = [line("a", State.KILLED), {**line("a"), "vanished": True}]
+    assert ends_of({"a": State.KILLED}, {"a"}, lines) == Ends(good=1, lost=0, doubled=0, wrong=0)
+
+
+def test_the_oldest_of_the_ended_are_removed_and_still_known_by_their_names(tmp_path: Path) -> None:
+    done, lost = tmp_path / "QM_dJobs", tmp_path / "QM_lost+found"
+    done.mkdir()
+    for name in ("a", "b", "c"):
+        (done / name / ".qm").mkdir(parents=True)
+    (lost / "d").mkdir(parents=True)
+    Tidier(tmp_path, 0).step()
+    assert len(os.listdir(done)) == 3
+    tidier = Tidier(tmp_path, 2)
+    tidier.step()
+    assert (os.listdir(done), os.listdir(lost)) == (["c"], ["d"])
+    assert tidier.removed == {"a", "b"}
+    assert tidier.names() == {"a", "b", "c", "d"}
 
 
 def test_minutes_and_sizes_are_as_asked_and_small_in_a_quick_plan(tmp_path: Path) -> None:
@@ -114,8 +139,6 @@ def test_minutes_and_sizes_are_as_asked_and_small_in_a_quick_plan(tmp_path: Path
 
 
 def test_ended_jobs_that_are_made_have_their_lines_in_the_history(tmp_path: Path) -> None:
-    from bench.ended import make_ended
-
     make_ended(tmp_path, 3)
     lines = list(read_history(str(tmp_path / ".qm" / "history.jsonl")))
     assert [(one["id"], one["name"], one["state"]) for one in lines] == [
