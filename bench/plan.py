@@ -60,7 +60,7 @@ def plan_of(
             idle_for=2.0,
             count_syncs=count_syncs,
             synced_jobs=6,
-            minutes=minutes or 0.1,
+            minutes=minutes or 0.05,
             ended=60 if ended is None else ended,
             bulk=bulk or 60,
             bulk_restarts=repeat or 1,

@@ -7,18 +7,15 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from bench.ended import make_ended
 from bench.plan import Plan
 from bench.queue import LIMIT, Queue, queue_in
 from bench.report import Section
-from bench.series import Series, shown
-from bench.steadyflow import Ends, Flow, ends_of
-from bench.tables import Table
+from bench.steadyflow import Flow, ends_of
+from bench.steadyreport import Came, Watched, section_of
 from bench.tidying import Tidier
-from bench.trend import Trend, trend_of
-from bench.vitals import FIGURES, Figure, Vitals, look
+from bench.vitals import look
 from bench.waiting import wait_for, wait_seconds
 from bench.weblisteners import Listener
 from bench.webserver import free_port
@@ -49,29 +46,13 @@ Index and history grow on disk with each job, as they are meant to.
 _RATE = 20.0
 _MOST_WAITING = 300
 _WARM_UP = 0.2
-_SHORTEST_JUDGED = 3.0
 _SAMPLES = 150
 _FASTEST = 0.2
+_FEWEST = 6
+"""Samples, however slow the machine is."""
 _LISTENS_FOR = 200.0
 _PAGE_LIMIT = 60.0
 _TELL_EVERY = 60.0
-_BETWEEN_MIDDLES = 2 / 3
-
-
-@dataclass
-class Watched:
-    """What was seen after the warm-up."""
-
-    samples: list[dict[str, Vitals]] = field(default_factory=list)
-    heard: list[int] = field(default_factory=list)
-    """Events up to each sample."""
-    jobs: int = 0
-    """Drops from the first to the last sample."""
-    seconds: float = 0.0
-
-    def of(self, kind: str) -> list[Vitals]:
-        """The samples of one kind of process."""
-        return [sample[kind] for sample in self.samples if kind in sample]
 
 
 class Ear:
@@ -126,7 +107,8 @@ def measure(plan: Plan) -> Section:
         ends = ends_of(flow.expected, tidier.names(), read_history(history))
         queue.stop()
         grown = {name: size - before[name] for name, size in _on_disk(queue).items()}
-    return _section(plan, watched, flow, ends, grown)
+    came = Came(len(flow.expected), flow.late, ends, grown)
+    return section_of(DEFINITION, plan, _RATE, watched, came)
 
 
 def _answers(port: int) -> bool:
@@ -152,20 +134,20 @@ def _watch(
     every = max(_FASTEST, (seconds - warm_up) / _SAMPLES)
     began = time.monotonic()
     sample_at, tell_at = warm_up, _TELL_EVERY
-    first: tuple[int, float] | None = None
-    while (past := time.monotonic() - began) < seconds:
+    first = (0, 0.0)
+    while (past := time.monotonic() - began) < seconds or len(watched.samples) < _FEWEST:
         for step in steps:
             step()
         if past >= sample_at:
             sample_at += every
-            first = first or (len(flow.expected), past)
+            if not watched.samples:
+                first = (len(flow.expected), past)
             watched.samples.append(look(queue))
             watched.heard.append(ear.events)
         if past >= tell_at:
             tell_at += _TELL_EVERY
             _tell(past, seconds, len(flow.expected))
         wait_seconds(0.005)
-    assert first is not None
     watched.jobs, watched.seconds = len(flow.expected) - first[0], past - first[1]
     return watched
 
@@ -189,82 +171,3 @@ def _on_disk(queue: Queue) -> dict[str, int]:
         what: sum(path.stat().st_size for path in own.glob(pattern))
         for what, pattern in names.items()
     }
-
-
-def _section(
-    plan: Plan, watched: Watched, flow: Flow, ends: Ends, grown: dict[str, int]
-) -> Section:
-    series: list[Series] = []
-    rows, missed = [], [*ends.broken()]
-    for kind in ("manager", "supervisor", "page"):
-        seen = watched.of(kind)
-        if len({pid for one in seen for pid in one.pids}) > 1 and kind != "supervisor":
-            missed.append(f"{kind}: did not live through it")
-        for place, figure in enumerate(FIGURES):
-            one = Series(
-                f"{kind}: {figure.name}", figure.unit, tuple(v.figures[place] for v in seen)
-            )
-            trend = trend_of(one.values)
-            if trend.grows(figure.tolerance) and plan.minutes >= _SHORTEST_JUDGED:
-                missed.append(f"{one.name} grows")
-            rows.append((one.name, *_cells(figure, trend, watched.jobs)))
-            series.append(one)
-    if watched.heard[-1] <= watched.heard[2 * len(watched.heard) // 3]:
-        missed.append("the listener heard nothing in the last third")
-    heads = ("", "first third", "last third", "growth", "bytes a job", "grows")
-    title = (
-        f"{plan.minutes:g} minutes, {plan.ended:,} ended before, samples: {len(watched.samples)}"
-    )
-    tables = (
-        Table(title, heads, tuple(rows)),
-        Table("Processor time, % of a core", heads[:3], tuple(_processor(watched))),
-        Table("What came", ("", ""), tuple(_counts(flow, watched, ends, grown))),
-    )
-    rate = Series("drops", "drops/s", (watched.jobs / watched.seconds,))
-    disk = [
-        Series(f"{what} on disk", "bytes/job", (size / len(flow.expected),))
-        for what, size in grown.items()
-    ]
-    notes = [f"NOT as it has to be: {text}." for text in missed]
-    return Section(
-        "steady", DEFINITION, tables, (*series, rate, *disk), tuple(notes), tuple(missed)
-    )
-
-
-def _cells(figure: Figure, trend: Trend, jobs: int) -> tuple[str, ...]:
-    each = ""
-    if figure.unit == "MiB":
-        each = shown(trend.growth * (1 << 20) / (jobs * _BETWEEN_MIDDLES))
-    verdict = "YES" if trend.grows(figure.tolerance) else "no"
-    unit = f" {figure.unit}" if figure.unit == "MiB" else ""
-    return (
-        f"{shown(trend.first)}{unit}",
-        f"{shown(trend.last)}{unit}",
-        f"{shown(trend.growth)}{unit}",
-        each,
-        verdict,
-    )
-
-
-def _processor(watched: Watched) -> Iterator[tuple[str, str, str]]:
-    """Told without a verdict: it depends on what else runs."""
-    every = watched.seconds / len(watched.samples)
-    for kind in ("manager", "page"):
-        used = [one.cpu for one in watched.of(kind)]
-        third = len(used) // 3
-        first, last = used[third - 1] - used[0], used[-1] - used[-third]
-        per = 100 / (max(1, third - 1) * every)
-        yield kind, shown(first * per), shown(last * per)
-
-
-def _counts(
-    flow: Flow, watched: Watched, ends: Ends, grown: dict[str, int]
-) -> Iterator[tuple[str, str]]:
-    count = len(flow.expected)
-    yield "drops that ended as they had to", f"{ends.good:,} of {count:,}"
-    yield "lost, doubled, ended wrongly", f"{ends.lost}, {ends.doubled}, {ends.wrong}"
-    yield f"drops a second ({_RATE:g} asked)", shown(watched.jobs / watched.seconds)
-    yield "drops left out, too many waited", f"{flow.late:,}"
-    yield "events that the listener heard", f"{watched.heard[-1]:,}"
-    for what, size in grown.items():
-        yield f"{what} on disk, bytes a job", shown(size / count)

@@ -26,14 +26,14 @@ class Tidier:
         self._next = 0.0
 
     def step(self) -> None:
-        """Look from time to time, and remove what is too much."""
+        """Look from time to time, and remove one of those that are too many."""
         if self._keep and time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY
             self._look()
-            while len(self._there) > self._keep:
-                oldest = self._there.popleft()
-                shutil.rmtree(oldest)
-                self.removed.add(oldest.name)
+        if self._keep and len(self._there) > self._keep:
+            oldest = self._there.popleft()
+            shutil.rmtree(oldest)
+            self.removed.add(oldest.name)
 
     def _look(self) -> None:
         for place in self._places:

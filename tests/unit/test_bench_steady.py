@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,18 @@ from hypothesis import strategies as st
 
 from bench.ended import make_ended
 from bench.plan import plan_of
+from bench.report import Section
 from bench.steadyflow import HELD, KILLED, REFUSED, SHORT, Ends, ends_of, kind_of
+from bench.steadyreport import Came, Watched, section_of
 from bench.tidying import Tidier
 from bench.trend import Tolerance, Trend, trend_of
-from bench.vitals import FIGURES
+from bench.vitals import FIGURES, Vitals
 from qm.history import read_history
 from qm.model import State
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY, HANDLES, THREADS = (figure.tolerance for figure in FIGURES)
+ALL_GOOD = Ends(good=6000, lost=0, doubled=0, wrong=0)
 figures = st.lists(st.floats(0, 1e6), min_size=3, max_size=60)
 
 
@@ -125,9 +129,77 @@ def test_the_oldest_of_the_ended_are_removed_and_still_known_by_their_names(tmp_
     assert len(os.listdir(done)) == 3
     tidier = Tidier(tmp_path, 2)
     tidier.step()
+    assert tidier.removed == {"a"}
+    tidier.step()
+    tidier.step()
     assert (os.listdir(done), os.listdir(lost)) == (["c"], ["d"])
     assert tidier.removed == {"a", "b"}
     assert tidier.names() == {"a", "b", "c", "d"}
+
+
+def vitals(memory: float, *, handles: float = 20, cpu: float = 0.0, pid: int = 7) -> Vitals:
+    return Vitals((memory, handles, 17), cpu, frozenset({pid}))
+
+
+def watched(**last: float) -> Watched:
+    """Thirty samples over 300 s, in the last twenty of which the manager is as told."""
+    found = Watched(jobs=6000, seconds=300.0)
+    still = vitals(60.0, pid=8)
+    for number in range(30):
+        manager = vitals(30.0, cpu=float(number))
+        if number >= 10:
+            manager = replace(
+                vitals(last.get("memory", 30.0), handles=last.get("handles", 20)),
+                cpu=float(number),
+                pids=frozenset({int(last.get("pid", 7))}),
+            )
+        found.samples.append({"manager": manager, "supervisor": still, "page": still})
+        found.heard.append(number)
+    return found
+
+
+def report(seen: Watched, minutes: float = 10.0, ends: Ends = ALL_GOOD) -> Section:
+    plan = plan_of(Path("somewhere"), minutes=minutes)
+    came = Came(6000, 0, ends, {"index": 600_000})
+    return section_of("What it is.", plan, 20.0, seen, came)
+
+
+def test_what_stays_level_is_not_missed_and_is_told_as_such() -> None:
+    section = report(watched())
+    assert section.missed == () and {row[-1] for row in section.tables[0].rows} == {"no"}
+    counts = section.tables[2].rows
+    assert ("drops that ended as they had to", "6,000 of 6,000") in counts
+    assert ("index on disk, bytes a job", "100") in counts
+
+
+def test_what_grows_is_missed_with_what_came_on_top_for_each_job() -> None:
+    section = report(watched(memory=34.0))
+    assert section.missed == ("manager: resident memory grows",)
+    memory = section.tables[0].rows[0]
+    # 4 MiB over two thirds of 6,000 jobs.
+    assert memory[1:] == ("30.0 MiB", "34.0 MiB", "4.00 MiB", "1,049", "YES")
+    assert report(watched(handles=23)).missed == ("manager: open handles grows",)
+
+
+def test_a_run_of_a_minute_tells_growth_and_is_not_judged_by_it() -> None:
+    section = report(watched(memory=34.0), minutes=1.0)
+    assert section.missed == () and section.tables[0].rows[0][-1] == "YES"
+
+
+def test_lost_jobs_are_missed_however_short_the_run_was() -> None:
+    section = report(watched(), minutes=0.1, ends=Ends(5999, 1, 0, 0))
+    assert section.missed == ("1 jobs lost",)
+    assert "NOT as it has to be: 1 jobs lost." in section.text()
+
+
+def test_a_manager_that_was_started_anew_hides_no_growth() -> None:
+    assert report(watched(pid=9)).missed == ("the manager was started anew",)
+
+
+def test_a_listener_that_hears_no_more_is_told() -> None:
+    seen = watched()
+    seen.heard[15:] = [15] * 15
+    assert report(seen).missed == ("the listener heard nothing in the last third",)
 
 
 def test_minutes_and_sizes_are_as_asked_and_small_in_a_quick_plan(tmp_path: Path) -> None:
@@ -160,7 +232,7 @@ def test_help_tells_the_long_ones_and_that_all_leaves_them_out() -> None:
     ("options", "figures"),
     [
         (
-            ["steady", "--minutes", "0.1"],
+            ["steady"],
             ["manager: resident memory", "page: open handles", "supervisor: threads"],
         ),
         (
