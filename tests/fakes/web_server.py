@@ -68,14 +68,22 @@ def web_server(tls: ssl.SSLContext | None = None) -> Iterator[WebServer]:
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing on the terminal."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with listening(Handler, tls) as told.port:
+        yield told
+
+
+@contextlib.contextmanager
+def listening(
+    handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """A server whose requests this class handles; its port on 127.0.0.1."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    told.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield told
+        yield server.server_port
     finally:
         server.shutdown()
         thread.join()

@@ -33,12 +33,12 @@ def chromium() -> str:
 
 
 @contextmanager
-def a_browser() -> Iterator[Browser]:
-    """A browser without a window, closed afterwards."""
+def a_browser(*flags: str) -> Iterator[Browser]:
+    """A browser without a window, with these ``flags`` as well; closed afterwards."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     program = chromium()
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*_FLAGS])
+        browser = playwright.chromium.launch(executable_path=program, args=[*_FLAGS, *flags])
         try:
             yield browser
         finally:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import struct
-import threading
 import zlib
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.web.browser import a_browser, a_tab
+from tests.fakes.web_server import listening
+from tests.web.browser import a_tab
 from tests.web.jobs import Shown, fill, shown_queue
 from tests.web.served import digest_of
 
@@ -109,21 +109,8 @@ def a_sink() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", came
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as opened:
-        yield opened
+    with listening(Handler) as port:
+        yield f"http://127.0.0.1:{port}", came
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live.harness import wait_for
-from tests.web.browser import a_browser, a_tab
+from tests.web.browser import a_tab
 from tests.web.jobs import Shown, shown_queue
 from web.logview import LogView
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
-NARROW = {"width": 390, "height": 800}
+NARROW: ViewportSize = {"width": 390, "height": 800}
 HOSTILE = [
     "a\x1b[1;31mred\x1b[0m b\n",
     "10 %\r20 %\r\x1b[K30 %\r\ndone\r\n",
@@ -38,13 +38,6 @@ PIECES = """(texts) => texts.map((text) => {
   }
   return [found.concat(view.openLine()).map(([words, look]) => [words, look]), view.classes];
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests here."""
-    with a_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +187,7 @@ def test_a_log_is_followed_on_when_the_window_gets_another_size(
         page.goto(f"/job/{job}")
         wait_for_log(page, "line 300")
         page.wait_for_function(at_end)
-        page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+        page.set_viewport_size(NARROW)
         page.wait_for_function(at_end)
         go.touch()
         wait_for_log(page, "Job finished at")

@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from qm.usagefile import MOST, USAGE, Sample, encode_usage
 from tests.live.harness import wait_for
-from tests.web.browser import a_browser, a_tab
+from tests.web.browser import a_tab
 from tests.web.jobs import Shown, shown_queue
 from web.pages.usageview import usage_view
 from web.plots import TALL, elapsed_plot, elapsed_ticks, with_room
@@ -131,11 +131,11 @@ def section(shown: Shown, job: int, query: str = "") -> str:
     return found[0]
 
 
-def usage(shown: Shown, job: int, query: str = "") -> dict[str, object]:
+def usage(shown: Shown, job: int, query: str = "") -> dict[str, Any]:
     """The same for programs."""
     answer = shown.visitor.ask(f"/api/v1/jobs/{job}/usage{query}")
     assert answer.status == 200, answer.text
-    found: dict[str, object] = answer.json
+    found: dict[str, Any] = answer.json
     return found
 
 
@@ -163,7 +163,7 @@ def test_a_job_without_samples_has_no_plot(shown: Shown) -> None:
 def test_a_full_table_makes_a_small_page(shown: Shown) -> None:
     job = with_table(shown, "full", a_table(MOST, 2048.0))
     assert len(section(shown, job)) < 32_000
-    assert len(usage(shown, job)["samples"]) == MOST  # type: ignore[arg-type]
+    assert len(usage(shown, job)["samples"]) == MOST
 
 
 HOSTILE = {
@@ -218,7 +218,7 @@ def test_an_earlier_attempt_keeps_its_own_table(shown: Shown) -> None:
     assert "<svg" not in section(shown, job)
     assert "over time, of attempt 1" in section(shown, job, "?run=1")
     found = usage(shown, job, "?run=1")
-    assert found["attempt"] == 1 and len(found["samples"]) == 20  # type: ignore[arg-type]
+    assert found["attempt"] == 1 and len(found["samples"]) == 20
     assert usage(shown, job, "?run=2")["samples"] == []
     for query, status in (("?run=3", 404), ("?run=x", 422), ("?x=1", 422)):
         assert shown.visitor.ask(f"/api/v1/jobs/{job}/usage{query}").status == status
@@ -265,13 +265,6 @@ def test_details_tell_what_the_samples_come_to_and_keep_their_tag(shown: Shown) 
     told = shown.queue.run("show", str(job)).stdout
     assert "0.95 processors on average, 1.90 at most" in told
     assert "152 MiB of memory on average, 304 MiB at most" in told
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests here."""
-    with a_browser() as opened:
-        yield opened
 
 
 @pytest.mark.live

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.live.harness import wait_for
-from tests.web.browser import AXE, a_browser, a_person
+from tests.web.browser import AXE, a_person
 from tests.web.whole import Whole, apart, whole
 
 if TYPE_CHECKING:
@@ -20,12 +19,6 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 COUNTS = "for i in $(seq 1 3000); do echo step $i / 3000; sleep 0.2; done"
 HALF_A_WORD = "half a wo"
 BAR = "row => row.querySelector('progress').value"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as opened:
-        yield opened
 
 
 def counting(qm: Whole, page: Page) -> Locator:

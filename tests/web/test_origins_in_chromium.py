@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from qm.folders.layout import Layout
+from tests.fakes.web_server import listening
 from tests.live.harness import wait_for
-from tests.web.browser import chromium
+from tests.web.browser import a_browser
 from tests.web.served import Served, free_port, served, write_config
 from web.tokens import new_token
 
@@ -25,11 +25,6 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 NAME = "lab-ws1"
 """A name as machines have it in a network: browsers trust pages under it less than localhost."""
-FLAGS = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    f"--host-resolver-rules=MAP {NAME} 127.0.0.1",
-)
 COUNTED = """
 import os
 from web.guard import Guard
@@ -69,14 +64,8 @@ def counted_page(base: Path, **web: object) -> Iterator[tuple[Served, Path]]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser that takes NAME for this machine."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = chromium()
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=[*FLAGS])
-        try:
-            yield opened
-        finally:
-            opened.close()
+    with a_browser(f"--host-resolver-rules=MAP {NAME} 127.0.0.1") as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -155,15 +144,8 @@ def another_page(address: str) -> Iterator[int]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(Handler) as port:
+        yield port
 
 
 def test_another_page_of_this_machine_frames_reads_and_changes_nothing(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.web.browser import a_browser, a_person, drop_from_desktop
+from tests.web.browser import a_person, drop_from_desktop
 from tests.web.test_files_browser import WIDTH, png
 from tests.web.whole import Whole, whole
 
@@ -31,12 +31,6 @@ pathlib.Path("report.html").write_text("<h1>All fitted</h1><img src=plot.png alt
 print("report written")
 """
 """Goes on when somebody lays the file of a step into its folder, so that no test is in a hurry."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live.harness import wait_for
-from tests.web.browser import a_browser, a_person
+from tests.web.browser import a_person
 from tests.web.whole import Whole, whole
 
 if TYPE_CHECKING:
@@ -19,12 +19,6 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 TABS = 10
 PER_SESSION = 4
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

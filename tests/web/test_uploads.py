@@ -15,7 +15,15 @@ import pytest
 from tests.live.harness import wait_for
 from tests.web.jobs import Shown, shown_queue
 from tests.web.served import Served, page_of_empty_queue, served
-from tests.web.uploading import FILES, JOB, UPLOADS, Sender, left_in_queue, plan_of
+from tests.web.uploading import (
+    FILES,
+    JOB,
+    UPLOADS,
+    Sender,
+    left_in_queue,
+    page_with_limit,
+    plan_of,
+)
 
 pytestmark = pytest.mark.live
 
@@ -24,9 +32,7 @@ MIB = 1 << 20
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A page without a manager, which takes 64 MiB at most."""
-    with page_of_empty_queue(tmp_path_factory.mktemp("page"), Upload_limit="64M") as opened:
-        opened.token()
+    with page_with_limit(tmp_path_factory.mktemp("page")) as opened:
         yield opened
 
 

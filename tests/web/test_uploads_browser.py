@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live.harness import wait_for
-from tests.web.browser import Tab, a_browser, a_tab
+from tests.web.browser import Tab, a_tab
 from tests.web.jobs import Shown, shown_queue
 from tests.web.served import free_port, served, write_config
 from tests.web.uploading import FILES, left_in_queue, zipped
@@ -53,12 +53,6 @@ DROP = """([files, folders, name]) => {
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     with shown_queue(tmp_path_factory.mktemp("shown")) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as opened:
         yield opened
 
 

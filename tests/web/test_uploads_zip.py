@@ -14,8 +14,8 @@ import pytest
 
 from tests.web.cost import cost_of
 from tests.web.jobs import Shown, shown_queue
-from tests.web.served import Served, page_of_empty_queue
-from tests.web.uploading import FILES, JOB, Sender, left_in_queue, zipped
+from tests.web.served import Served
+from tests.web.uploading import FILES, JOB, Sender, left_in_queue, page_with_limit, zipped
 
 pytestmark = pytest.mark.live
 
@@ -26,9 +26,7 @@ CENTRAL = b"PK\x01\x02"
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A page without a manager, which takes 64 MiB at most."""
-    with page_of_empty_queue(tmp_path_factory.mktemp("page"), Upload_limit="64M") as opened:
-        opened.token()
+    with page_with_limit(tmp_path_factory.mktemp("page")) as opened:
         yield opened
 
 

@@ -6,13 +6,14 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.web.served import Answer, Visitor
+from tests.web.served import Answer, Served, Visitor, page_of_empty_queue
 
 UPLOADS = "/api/v1/uploads"
 RAW = {"Content-Type": "application/octet-stream"}
@@ -26,6 +27,14 @@ def plan_of(name: str, files: Mapping[str, bytes], **more: object) -> dict[str, 
     sums = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
     listed = [{"path": p, "size": len(d), "sha256": sums[p]} for p, d in files.items()]
     return {"name": name, "files": listed, **more}
+
+
+@contextmanager
+def page_with_limit(base: Path) -> Iterator[Served]:
+    """A page without a manager, which takes 64 MiB at most."""
+    with page_of_empty_queue(base, Upload_limit="64M") as opened:
+        opened.token()
+        yield opened
 
 
 @dataclass(frozen=True, slots=True)
