@@ -30,12 +30,13 @@ def script_of(job: Job) -> str:
 def on_outcome(state: CoreState, job: Job, outcome: Outcome, now: Now) -> list[act.Action]:
     """A job has ended: count quick failures in a row; a success makes them none."""
     limit = state.settings.brake
-    script = script_of(job)
     if job.state is State.FINISHED:
-        state.brakes.pop(script, None)
+        if state.brakes:
+            state.brakes.pop(script_of(job), None)
         return []
     if not limit or job.state is not State.FAILED or not _is_quick(state, outcome):
         return []
+    script = script_of(job)
     brake = state.brakes.setdefault(script, Brake())
     brake.failed.append(job.id)
     while len(state.brakes) > _REMEMBERED:
