@@ -30,6 +30,7 @@ Drain: as for growth, of jobs of high priority with the N jobs of low priority b
 a manager that has no others; their rounds alternate.
 """
 
+_CALM_WITHIN = 120.0
 _BYTES_A_JOB = 48 << 10
 """Of a waiting and an ended job together, with their folders, in blocks of 4 KiB."""
 
@@ -42,7 +43,7 @@ def measure(plan: Plan) -> Section:
         restarts = Restarts(plan, folder, queue, size)
         try:
             started = restarts.all_of_them(plan.bulk_restarts)
-            rest = at_rest(queue, "at rest", plan.idle_for)
+            rest = at_rest(queue, "at rest", plan.idle_for, _CALM_WITHIN)
             listed = listings(queue, plan.repeat)
             drained = _drain(plan, queue, restarts)
         finally:

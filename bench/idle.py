@@ -89,11 +89,14 @@ def _idle(plan: Plan, size: int) -> list[Series]:
     return figures
 
 
-def at_rest(queue: Queue, name: str, idle_for: float) -> list[Series]:
-    """Wait until the manager has come to rest, and see what it costs for so many seconds:
+def at_rest(
+    queue: Queue, name: str, idle_for: float, calm_within: float = _CALM_LIMIT
+) -> list[Series]:
+    """Wait until the manager has come to rest, and see what it costs for ``idle_for`` seconds:
     CPU of all, CPU of the manager, memory of the manager, memory of the largest supervisor.
+    TookTooLongError where it does not come to rest in time.
     """
-    _wait_calm(queue)
+    _wait_calm(queue, calm_within)
     before, began = queue.usage(), time.perf_counter()
     wait_seconds(idle_for)
     after = queue.usage()
@@ -124,7 +127,7 @@ def _cpu(usage: Usage) -> float:
     return usage.manager_cpu + usage.supervisor_cpu
 
 
-def _wait_calm(queue: Queue) -> None:
+def _wait_calm(queue: Queue, limit: float) -> None:
     """Until manager and supervisors use little for a while: what came is digested."""
 
     def calm() -> bool:
@@ -132,4 +135,4 @@ def _wait_calm(queue: Queue) -> None:
         wait_seconds(_CALM_WINDOW)
         return _cpu(queue.usage()) - before < 0.02
 
-    wait_for("the manager comes to rest", calm, _CALM_LIMIT)
+    wait_for("the manager comes to rest", calm, limit)
