@@ -17,6 +17,7 @@ _TAIL = 4 << 20
 _REMEMBERED = 10_000
 _VANISHED = b'"vanished": true'
 _NUMBERS = ("id", "attempt")
+_TEXTS = ("name", "state")
 
 
 class History:
@@ -193,5 +194,11 @@ def _lines(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             record = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(record, dict) and all(isinstance(record.get(n), int) for n in _NUMBERS):
+        if isinstance(record, dict) and _is_line(record):
             yield record
+
+
+def _is_line(record: dict[str, Any]) -> bool:
+    """Whether it tells of an end: those parts that everybody counts on are of their kind."""
+    numbers = all(isinstance(record.get(name), int) for name in _NUMBERS)
+    return numbers and all(isinstance(record.get(name), str) for name in _TEXTS)
