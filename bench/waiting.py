@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 
 class TookTooLongError(RuntimeError):
@@ -29,7 +30,7 @@ def wait_for_each(
     until = time.monotonic() + limit
     for name in names:
         left = max(0.0, until - time.monotonic())
-        wait_for(f"{what}: {name}", lambda name=name: fact(name), left, step)  # type: ignore[misc]
+        wait_for(f"{what}: {name}", partial(fact, name), left, step)
 
 
 def wait_seconds(seconds: float) -> None:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from bench.series import Series
 from bench.waiting import wait_seconds
 from bench.webgate import Figure, Gated, Told
 from bench.webplan import WebPlan
-from bench.webserver import Page, served
+from bench.webserver import Page, Visitor, served
 from qm.index import Index, Row, reading
 from qm.model import State
 from qm.times import utc_text
@@ -124,7 +125,7 @@ def measure_search(plan: WebPlan) -> list[Figure]:
             who.ask(address)
             used = made.page.cpu()
             quiet = [who.ask(address).whole for _ in range(plan.changed)]
-            busy = _after_changes(made, plan.changed // 2, lambda at=address: who.ask(at).whole)  # type: ignore[misc]
+            busy = _after_changes(made, plan.changed // 2, partial(_time_of, who, address))
             used = (made.page.cpu() - used) / (len(quiet) + len(busy))
             found = _ms(f"search, worst of {len(_SEARCHED)}: “{text}”", [*quiet, *busy])
             if slowest is None or found.median > slowest.median:
@@ -158,6 +159,11 @@ def _counted(made: Filled) -> float:
     with reading(made.index_file) as index, index.snapshot():
         count_by_index(index, EndedQuery())
     return (time.perf_counter() - began) * 1e3
+
+
+def _time_of(who: Visitor, address: str) -> float:
+    """Milliseconds until all of the answer is there."""
+    return who.ask(address).whole
 
 
 def _after_changes(made: Filled, times: int, ask: Callable[[], float]) -> list[float]:

@@ -51,8 +51,7 @@ class CrashingQueue(Queue):
         self.log.touch()
         begun = self.log.stat().st_size
         arguments = self.command("serve", "--no-web")[3:]
-        process = self._zygote.start(arguments, self.environment, self.log)
-        self.process = process  # type: ignore[assignment]
+        process = self.process = self._zygote.start(arguments, self.environment, self.log)
 
         def serving() -> bool:
             return process.poll() is not None or b"QM serves" in self.log.read_bytes()[begun:]

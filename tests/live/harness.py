@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -34,13 +34,31 @@ def wait_for(what: str, fact: Callable[[], Any], timeout: float = 20.0) -> Any:
         time.sleep(0.01)
 
 
+class ManagerProcess(Protocol):
+    """What the tests need of a manager's process: as subprocess.Popen, or forked."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Its exit code once it has ended."""
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end; subprocess.TimeoutExpired."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send it a signal, unless it has ended."""
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+
 class Queue:
     """One QM_FOLDER with the manager that serves it."""
 
     def __init__(self, folder: Path, **options: object) -> None:
         self.folder = folder
         self.options = {**QUICK, "MaxNbProcessors": "2", **options}
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: ManagerProcess | None = None
         self.staging = folder.parent / "staging"
         folder.mkdir(parents=True, exist_ok=True)
         self.staging.mkdir(exist_ok=True)

@@ -137,7 +137,7 @@ def test_dead_servers_change_nothing_for_the_jobs_nor_for_the_end_of_qm(
         # Ends while it waits for a server and for a command.
         process = queue.process
         queue.stop()
-        assert process is not None and process.returncode == 0
+        assert process is not None and process.poll() == 0
     assert len(notices(queue)) == 10
 
 

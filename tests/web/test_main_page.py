@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from html import unescape
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -449,8 +450,8 @@ def entry(**changes: object) -> Entry:
     """A running job."""
     known = {"id": 7, "name": "x", "state": "RUNNING", "place": "QM_Jobs", "attempt": 1}
     started = {"started": utc_text(1000.0)}
-    values = {**dict.fromkeys(Entry._fields), **known, **started, **changes}
-    return Entry(**values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {**dict.fromkeys(Entry._fields), **known, **started, **changes}
+    return Entry(**values)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -146,8 +147,8 @@ def test_a_folder_in_place_of_the_token_is_told(tmp_path: Path) -> None:
         read_token(tmp_path)
 
 
-def config_of(folder: Path, **web: object) -> Config:
-    return Config(folder=folder, web=replace(WebConfig(), **web))  # type: ignore[arg-type]
+def config_of(folder: Path, **web: Any) -> Config:
+    return Config(folder=folder, web=replace(WebConfig(), **web))
 
 
 @pytest.mark.parametrize("place", ["token", "QM_dJobs/x/token", "../QM/token"])

@@ -34,7 +34,7 @@ class Whole:
     @property
     def page(self) -> Served:
         """The page, to ask it without a browser."""
-        assert self.queue.process is not None
+        assert isinstance(self.queue.process, subprocess.Popen)
         return Served(self.queue.process, self.port, self.queue.folder, self.queue.config)
 
     def serve(self) -> None:
