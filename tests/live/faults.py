@@ -40,6 +40,15 @@ def said_by(queue: Queue, words: str, *command: str, timeout: float = 30.0) -> N
     wait_for(f"qm {' '.join(command)} says {words!r}", says, timeout)
 
 
+def one_runs_and_one_waits(queue: Queue) -> Path:
+    """``runs`` until it is let go, and ``waits`` for its processors; the folder of the first."""
+    queue.drop("runs", UNTIL_GO)
+    folder = queue.wait_running("runs")
+    queue.drop("waits", "true", nb_proc=2)
+    wait_for("it waits", lambda: (queue.row("waits") or {}).get("state") == "QUEUED")
+    return folder
+
+
 def let_go(queue: Queue, name: str) -> None:
     """Let a job that waits for its file ``go`` come to its end."""
     (queue.path(name) / "go").touch()

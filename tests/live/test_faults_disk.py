@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.live.faults import (
-    UNTIL_GO,
     all_finished,
     documented,
     let_go,
+    one_runs_and_one_waits,
     said_by,
     said_in_log,
     said_of,
@@ -47,13 +47,9 @@ def queue_on(disk: Disk, disks: ExitStack, **options: object) -> Queue:
     return queue.start()
 
 
-def one_runs_and_one_waits(queue: Queue) -> Path:
-    """Returns the folder of the one that runs, with its file ``go`` under another name."""
-    queue.drop("runs", UNTIL_GO, nb_proc=1)
-    folder = queue.wait_running("runs")
+def with_go_staged(folder: Path) -> Path:
+    """A job that waits for its file ``go``: it is there under another name, for a full disk."""
     (folder / "go.staged").touch()
-    queue.drop("waits", "true", nb_proc=2)
-    wait_for("it waits", lambda: (queue.row("waits") or {}).get("state") == "QUEUED")
     return folder
 
 
@@ -63,7 +59,7 @@ def test_on_a_full_disk_nothing_starts_and_everybody_is_told_with_numbers(
 ) -> None:
     disk = disks.enter_context(small_disk(tmp_path / "disk"))
     queue = queue_on(disk, disks)
-    runs = one_runs_and_one_waits(queue)
+    runs = with_go_staged(one_runs_and_one_waits(queue))
     late = queue.job("late", "true")
     disk.fill()
     os.rename(runs / "go.staged", runs / "go")
@@ -94,7 +90,7 @@ def test_on_a_disk_without_inodes_nothing_starts_until_there_are_some(
 ) -> None:
     disk = disks.enter_context(small_disk(tmp_path / "disk", "size=8m,nr_inodes=200"))
     queue = queue_on(disk, disks)
-    runs = one_runs_and_one_waits(queue)
+    runs = with_go_staged(one_runs_and_one_waits(queue))
     ballast = disk.path / "many"
     ballast.mkdir()
     with pytest.raises(OSError, match="No space left"):

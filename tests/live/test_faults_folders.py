@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.live.faults import (
-    UNTIL_GO,
     all_finished,
     documented,
     let_go,
+    one_runs_and_one_waits,
     said_by,
     said_in_log,
     said_of,
@@ -37,13 +37,6 @@ pytestmark = pytest.mark.live
 def quick(make_queue: Callable[..., Queue]) -> Queue:
     """A queue that looks at everything often."""
     return make_queue(Rescan="0.5").start()
-
-
-def one_runs_and_one_waits(queue: Queue) -> None:
-    queue.drop("runs", UNTIL_GO)
-    queue.wait_running("runs")
-    queue.drop("waits", "true", nb_proc=2)
-    wait_for("it waits", lambda: (queue.row("waits") or {}).get("state") == "QUEUED")
 
 
 @contextmanager
