@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Sequence
 from functools import partial
 
@@ -42,13 +43,22 @@ def measure(plan: Plan) -> Section:
     with queue_in(folder, plan.slots) as queue:
         restarts = Restarts(plan, folder, queue, size)
         try:
+            _tell(f"makes {size:,} ended and {size:,} waiting jobs, starts and restarts")
             started = restarts.all_of_them(plan.bulk_restarts)
+            _tell("rests")
             rest = at_rest(queue, "at rest", plan.idle_for, _CALM_WITHIN)
+            _tell("lists")
             listed = listings(queue, plan.repeat)
+            _tell("drains")
             drained = _drain(plan, queue, restarts)
         finally:
             restarts.close()
     return _section(plan, started, rest, listed, drained)
+
+
+def _tell(what: str) -> None:
+    """For minutes nothing else would be said."""
+    print(f"bulk: {what} …", file=sys.stderr, flush=True)
 
 
 def _require_room(plan: Plan) -> None:
