@@ -8,6 +8,7 @@ import socket
 from qm.config import WebConfig
 from qm.errors import ConfigError, QMError
 from web.hosts import EVERYWHERE, bare, is_for_this_machine, is_loopback
+from web.listener import Listener
 
 _BACKLOG = 128
 STALLED = 120
@@ -84,7 +85,7 @@ def _open(
 ) -> socket.socket | None:
     """A listening socket; None where the system has no such address (IPv6 switched off)."""
     try:
-        opened = socket.socket(family, socket.SOCK_STREAM)
+        opened = Listener(family, socket.SOCK_STREAM)
     except OSError:
         return None
     try:

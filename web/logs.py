@@ -6,6 +6,7 @@ import logging
 import sys
 
 from qm.names import shown
+from qm.repeats import Repeats
 
 
 class OneLine(logging.Formatter):
@@ -47,6 +48,7 @@ def start_logging() -> None:
     """Have everything that this process logs printed to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine())
+    handler.addFilter(Repeats())
     logging.getLogger().addHandler(handler)
     logging.getLogger("qm.web").setLevel(logging.INFO)
     # One line for each request that has to wait a moment would say nothing.
