@@ -9,36 +9,22 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from bench.samples import Sample, drop, manager, until
 from qm.cli.dashboard import Verbs
 from qm.cli.session import Session
-from qm.control.client import ask
 from qm.dashboard.app import Dashboard
 from qm.dashboard.look import Meters
 from qm.osops.usage import machine_usage, tree_usage
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PATIENCE = 60.0
 _ELSEWHERE = re.compile(r"\s*@font-face \{.*?\}|\s*<!--.*?-->", re.DOTALL)
 """The pictures fetch nothing: any fixed-width font does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One job of the picture."""
-
-    name: str
-    script: str
-    nb_proc: int = 1
-    more: str = ""
 
 
 COUNT = "for i in $(seq 1 {total}); do echo processing $i / {total}; sleep {pause}; done"
@@ -49,16 +35,16 @@ ENDED = (
     Sample("refused", "true", 0),
 )
 RUNNING = (
-    Sample("hsqc_batch_07", COUNT.format(total=64, pause=0.4), 2, "walltime : 2h"),
+    Sample("hsqc_batch_07", COUNT.format(total=64, pause=0.4), 2, more="walltime : 2h"),
     Sample("noesy_long", "for e in 1 2 3 4; do echo Epoch $e/20; sleep 5; done; sleep 60"),
-    Sample("dosy_screen", "echo reading spectra; sleep 300", 1, "walltime : 1-00:00:00"),
+    Sample("dosy_screen", "echo reading spectra; sleep 300", 1, more="walltime : 1-00:00:00"),
 )
 WAITING = (
     Sample("tocsy_07", "true", 4),
-    Sample("report", "true", 1, "hold : yes"),
-    Sample("hsqc_batch_08", "sleep 1", 2, "walltime : 2h"),
-    Sample("hsqc_batch_09", "sleep 1", 2, "walltime : 2h"),
-    Sample("urgent", "true", 3, "priority : 10"),
+    Sample("report", "true", 1, more="hold : yes"),
+    Sample("hsqc_batch_08", "sleep 1", 2, more="walltime : 2h"),
+    Sample("hsqc_batch_09", "sleep 1", 2, more="walltime : 2h"),
+    Sample("urgent", "true", 3, more="priority : 10"),
 )
 
 
@@ -83,50 +69,27 @@ def _served(root: Path) -> Iterator[Session]:
     config = root / "QMserv.cfg"
     lines = ("[QMServer]", f"QM_FOLDER = {root}", "MaxNbProcessors = 4", "Settle = 0.2")
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    command = [sys.executable, "-m", "qm", "--config", str(config), "serve", "--no-web"]
-    manager = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     session = Session(config, None)
-    try:
+    with manager(config, session.layout, RUNNING, "--no-web"):
         yield session
-        for sample in RUNNING:
-            ask(session.layout, "kill", (sample.name,), timeout=PATIENCE, grace=0.0)
-    finally:
-        manager.terminate()
-        manager.wait(PATIENCE)
 
 
 def _fill(session: Session, root: Path) -> None:
-    _wait_for("the manager", (root / "QM_qJobs").is_dir)
+    until("the manager", (root / "QM_qJobs").is_dir)
     for sample in ENDED:
-        _drop(root, sample)
-    _wait_for("all ends", lambda: _count(root, "QM_dJobs", "QM_lost+found") == len(ENDED))
+        drop(session.layout, sample)
+    until("all ends", lambda: _count(root, "QM_dJobs", "QM_lost+found") == len(ENDED))
     for sample in RUNNING:
-        _drop(root, sample)
-    _wait_for("all starts", lambda: _count(root, "QM_Jobs") == len(RUNNING))
+        drop(session.layout, sample)
+    until("all starts", lambda: _count(root, "QM_Jobs") == len(RUNNING))
     for sample in WAITING:
-        _drop(root, sample)
+        drop(session.layout, sample)
     log = root / "QM_Jobs" / RUNNING[0].name / "process.log"
-    _wait_for("progress", lambda: b"23 / 64" in log.read_bytes())
-
-
-def _drop(root: Path, sample: Sample) -> None:
-    staged = root / ".staged"
-    staged.mkdir()
-    lines = ("[QMOptions]", f"script : {sample.script}", f"nb_proc : {sample.nb_proc}", sample.more)
-    (staged / "proc_config.cfg").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    staged.rename(root / "QM_qJobs" / sample.name)
+    until("progress", lambda: b"23 / 64" in log.read_bytes())
 
 
 def _count(root: Path, *places: str) -> int:
     return sum(entry.is_dir() for place in places for entry in (root / place).iterdir())
-
-
-def _wait_for(what: str, fact: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not fact():
-        if time.monotonic() > until:
-            raise TimeoutError(f"not within {PATIENCE:g} s: {what}")
-        time.sleep(0.05)
 
 
 async def _draw(session: Session) -> None:

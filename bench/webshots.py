@@ -7,23 +7,19 @@ and Debian's chromium.
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.pngs import packed
-from qm.control.client import ask
-from qm.errors import QMError
+from bench.samples import Sample, drop, manager, until
 from qm.folders.layout import Layout
 from web.codes import issue_code
 from web.tokens import existing_or_new
@@ -32,24 +28,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PATIENCE = 90.0
 WIDE = (1280, 1000)
 NARROW = (390, 844)
 FLAGS = ("--no-sandbox", "--disable-lcd-text", "--force-color-profile=srgb")
 """Letters with grey edges only, and colours as the style sheet has them: small files, alike
 wherever they are made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One job of the picture."""
-
-    name: str
-    script: str
-    nb_proc: int = 1
-    owner: str = "mad@lab"
-    info: str = ""
-    more: str = ""
 
 
 def fitting(total: int, pause: float) -> str:
@@ -66,26 +49,27 @@ BUSY = (
     " [(print(n, '/', 40, flush=True), [sum(range(4000000)) for _ in range(8)])"
     ' for n in range(1, 41)]"'
 )
+MAD = "mad@lab"
 ENDED = (
-    Sample("hsqc_batch_04", "echo 64 / 64", 2, info="HSQC series, plate 4"),
+    Sample("hsqc_batch_04", "echo 64 / 64", 2, MAD, info="HSQC series, plate 4"),
     Sample("tocsy_03", "sleep 2.3", 1, "lea@lab"),
     Sample("noesy_short", "echo KeyError: sw; exit 3", 1, "lea@lab", "400 ms mixing time"),
     Sample("dosy_29", "sleep 1.2", 1, "tom@lab", "diffusion, sample 29"),
-    Sample("hsqc_batch_05", "sleep 3.1", 2, info="HSQC series, plate 5"),
+    Sample("hsqc_batch_05", "sleep 3.1", 2, MAD, info="HSQC series, plate 5"),
     Sample("train_unet", "sleep 60", 1, "tom@lab", "3 epochs, small", "walltime : 2 s"),
     Sample("dosy_30", "sleep 0.4", 1, "tom@lab", "diffusion, sample 30"),
     Sample("peaks_all", "true", 0, "lea@lab"),
-    Sample("hsqc_batch_06", "sleep 1.7", 2, info="HSQC series, plate 6"),
+    Sample("hsqc_batch_06", "sleep 1.7", 2, MAD, info="HSQC series, plate 6"),
 )
 RUNNING = (
-    Sample("hsqc_batch_07", fitting(320, 0.25), 4, info="HSQC series, plate 7"),
+    Sample("hsqc_batch_07", fitting(320, 0.25), 4, MAD, info="HSQC series, plate 7"),
     Sample("noesy_long", BUSY, 2, "lea@lab", "", "walltime : 6h"),
     Sample("dosy_31", "echo reading; sleep 600", 1, "tom@lab", "", "walltime : 45m"),
 )
 WAITING = (
     Sample("tocsy_07", "true", 4, "lea@lab", "after the night's run", "walltime : 1h"),
-    Sample("report", "true", 1, info="PDF of all plates", more="after : hsqc_batch_07"),
-    Sample("hsqc_batch_08", "sleep 1", 4, info="HSQC series, plate 8", more="walltime : 1h"),
+    Sample("report", "true", 1, MAD, info="PDF of all plates", more="after : hsqc_batch_07"),
+    Sample("hsqc_batch_08", "sleep 1", 4, MAD, info="HSQC series, plate 8", more="walltime : 1h"),
     Sample("train_unet_big", "true", 2, "tom@lab", "100 epochs", "hold : yes"),
 )
 
@@ -119,41 +103,23 @@ def _served(base: Path) -> Iterator[tuple[int, Layout]]:
     lines = ["[QMServer]", f"QM_FOLDER = {root}", "MaxNbProcessors = 8", "Settle = 0.2"]
     lines += ["[WEB_QMserver]", f"The_Port = {port}", f"Token_file = {base / 'token'}"]
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    command = [sys.executable, "-m", "qm", "--config", str(config), "serve"]
-    manager = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     layout = Layout(str(root))
-    try:
-        _wait_for("the page", lambda: _listens(port))
+    with manager(config, layout, RUNNING):
+        until("the page", lambda: _listens(port))
         yield port, layout
-        for sample in RUNNING:
-            with contextlib.suppress(QMError):  # It may have ended by itself.
-                ask(layout, "kill", (sample.name,), timeout=PATIENCE, grace=0.0)
-    finally:
-        manager.terminate()
-        manager.wait(PATIENCE)
 
 
 def _fill(layout: Layout) -> None:
     for sample in ENDED:
-        _drop(layout, sample)
-        _wait_for(f"{sample.name} ends", partial(_has_ended, layout, sample.name))
+        drop(layout, sample)
+        until(f"{sample.name} ends", partial(_has_ended, layout, sample.name))
     for sample in RUNNING:
-        _drop(layout, sample)
-        _wait_for(f"{sample.name} runs", (Path(layout.root) / "QM_Jobs" / sample.name).is_dir)
+        drop(layout, sample)
+        until(f"{sample.name} runs", (Path(layout.root) / "QM_Jobs" / sample.name).is_dir)
     for sample in WAITING:
-        _drop(layout, sample)
+        drop(layout, sample)
     log = Path(layout.root) / "QM_Jobs" / RUNNING[0].name / "process.log"
-    _wait_for("progress", lambda: b"110 / 320" in log.read_bytes())
-
-
-def _drop(layout: Layout, sample: Sample) -> None:
-    staged = Path(layout.root) / ".staged"
-    staged.mkdir()
-    lines = ["[QMOptions]", f"script : {sample.script}", f"nb_proc : {sample.nb_proc}"]
-    lines += [f"e_mail : {sample.owner}", f"info : {sample.info}", sample.more]
-    text = "\n".join(lines) + "\n"
-    (staged / "proc_config.cfg").write_text(text, encoding="utf-8")
-    staged.rename(Path(layout.root) / "QM_qJobs" / sample.name)
+    until("progress", lambda: b"110 / 320" in log.read_bytes())
 
 
 def _draw(browser: Browser, login: str, layout: Layout) -> None:
@@ -202,14 +168,6 @@ def _listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _wait_for(what: str, fact: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not fact():
-        if time.monotonic() > until:
-            raise TimeoutError(f"not within {PATIENCE:g} s: {what}")
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

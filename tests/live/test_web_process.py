@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
@@ -15,7 +14,7 @@ import pytest
 
 from qm.folders.layout import Layout
 from tests.live.harness import Queue, is_gone, wait_for
-from tests.web.served import answers, free_port, write_config
+from tests.web.served import answers, free_port, page_process, write_config
 
 pytestmark = pytest.mark.live
 
@@ -46,11 +45,7 @@ class Served:
     def page(self) -> psutil.Process | None:
         """The page's process."""
         assert self.queue.process is not None
-        for child in psutil.Process(self.queue.process.pid).children():
-            with contextlib.suppress(psutil.Error):  # It may just be ending.
-                if "--attached" in child.cmdline():
-                    return child
-        return None
+        return page_process(self.queue.process.pid)
 
     def serving(self, not_this: int = 0) -> psutil.Process:
         """Wait until the page answers; returns its process, another than ``not_this``."""

@@ -13,13 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import bottle
+import psutil
 
 from qm.config import load_config
 from qm.folders.layout import Layout
@@ -213,6 +214,15 @@ def served(folder: Path, config: Path, port: int, command: Sequence[str] = ()) -
         finally:
             process.terminate()
             process.wait(30)
+
+
+def page_process(manager: int) -> psutil.Process | None:
+    """The process of the page that the `qm serve` of this process id has started."""
+    for child in psutil.Process(manager).children():
+        with suppress(psutil.Error):  # It may just be ending.
+            if "--attached" in child.cmdline():
+                return child
+    return None
 
 
 @contextmanager

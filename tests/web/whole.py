@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from tests.live.harness import QUICK, Queue, is_gone, wait_for
-from tests.web.served import Served, answers, free_port
+from tests.web.served import Served, answers, free_port, page_process
 
 
 class Whole:
@@ -90,11 +90,7 @@ class Whole:
 
     def _page(self) -> psutil.Process | None:
         assert self.queue.process is not None
-        for child in psutil.Process(self.queue.process.pid).children():
-            with contextlib.suppress(psutil.Error):  # It may just be ending.
-                if "--attached" in child.cmdline():
-                    return child
-        return None
+        return page_process(self.queue.process.pid)
 
     def _answers(self) -> bool:
         assert self.queue.process is not None
