@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import calendar
 import time
+from datetime import datetime
 
 
 def utc_text(seconds: float) -> str:
@@ -15,10 +15,9 @@ def utc_text(seconds: float) -> str:
 
 def utc_seconds(text: str) -> float:
     """The inverse of :func:`utc_text`; ValueError for anything else."""
-    if len(text) != 24 or text[19] != "." or text[23] != "Z":
+    if len(text) != 24 or (text[10], text[19], text[23]) != ("T", ".", "Z"):
         raise ValueError(f"{text!r} is not a UTC time as QM writes it")
-    whole = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
-    return whole + int(text[20:23]) / 1000
+    return datetime.fromisoformat(text).timestamp()
 
 
 def known_seconds(text: str | None) -> float | None:

@@ -26,14 +26,14 @@ _INSERT = (
 
 def _storable(row: Row) -> list[object]:
     """A row as SQLite can keep it: a name with odd bytes may stand in a reason as well."""
-    return [_value(value) for value in row]
+    return [value if value is None else _value(value) for value in row]
 
 
 def _value(value: object) -> object:
     if isinstance(value, str):
         return as_text(value)
-    if isinstance(value, int):
-        return max(-LARGEST, min(value, LARGEST))
+    if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+        return LARGEST if value > 0 else -LARGEST
     return value
 
 
@@ -196,12 +196,16 @@ class Index:
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.executemany(_INSERT, [_storable(row) for row in pending.rows.values()])
-            connection.executemany("DELETE FROM jobs WHERE id=?", [(i,) for i in pending.gone])
-            _write_arrivals(connection, pending.arrivals)
-            connection.executemany(
-                "INSERT OR REPLACE INTO facts VALUES (?, ?)",
-                [(name, as_text(value)) for name, value in pending.facts.items()],
-            )
+            # Most writes are of rows alone, and each statement takes its time.
+            if pending.gone:
+                connection.executemany("DELETE FROM jobs WHERE id=?", [(i,) for i in pending.gone])
+            if pending.arrivals:
+                _write_arrivals(connection, pending.arrivals)
+            if pending.facts:
+                connection.executemany(
+                    "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+                    [(name, as_text(value)) for name, value in pending.facts.items()],
+                )
             crash_point("index.writing")
             connection.execute("COMMIT")
         except BaseException:

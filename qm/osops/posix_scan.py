@@ -56,7 +56,6 @@ def scan_open(folder: FolderHandle, clock: FsClock | None, *, look_for_writers: 
     fs_now = clock.now() if clock is not None else time.time_ns()
     tally = Tally()
     writer = None
-    identity = folder.identity()
     top_mtime = os.fstat(folder.fd).st_mtime_ns
     _walk(folder.fd, tally)
     ready = folder.read(READY_FILE, 1024) if tally.has_ready else None
@@ -64,7 +63,7 @@ def scan_open(folder: FolderHandle, clock: FsClock | None, *, look_for_writers: 
         writer = _find_writer(folder.fd, tally.newest_files())
     if writer is None and sys.platform == "darwin":
         writer = _finder_copies(folder.fd, tally.newest_files())
-    return tally.result(identity, top_mtime, ready, writer, fs_now, time.monotonic() - began)
+    return tally.result(top_mtime, ready, writer, fs_now, time.monotonic() - began)
 
 
 def _walk(top_fd: int, tally: Tally) -> None:

@@ -8,8 +8,6 @@ import re
 import stat
 from dataclasses import dataclass
 
-from qm.identity import Identity
-
 READY_FILE = ".qm-ready"
 HOLD_FILE = ".qm-hold"
 
@@ -68,7 +66,6 @@ def is_own(name: str) -> bool:
 class Scan:
     """One look over a job folder, links not followed, QM's own names left out."""
 
-    identity: Identity
     files: int
     size: int
     """Bytes in regular files."""
@@ -175,7 +172,6 @@ class Tally:
 
     def result(
         self,
-        identity: Identity,
         top_mtime: int,
         ready: bytes | None,
         writer: str | None,
@@ -184,7 +180,6 @@ class Tally:
     ) -> Scan:
         """The finished look."""
         return Scan(
-            identity=identity,
             files=self.files,
             size=self.bytes,
             entries=self.entries,

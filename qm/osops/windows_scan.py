@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from qm.osops.scan import READY_FILE, Scan, Tally
 from qm.osops.shortage import is_passing
-from qm.osops.windows_files import FolderHandle, identity_of
+from qm.osops.windows_files import FolderHandle
 from qm.osops.windows_handles import (
     FILE_READ_ATTRIBUTES,
     GENERIC_READ,
@@ -121,13 +121,12 @@ def scan_folder(path: str, clock: FsClock | None, *, look_for_writers: bool) -> 
     tally = Tally()
     with FolderHandle.open(path) as folder:
         top = verbatim(path, os.getcwd())
-        identity = identity_of(top)
         top_mtime = _look(top).mtime
         writer = _walk(top, tally)
         ready = folder.read(READY_FILE, 1024) if tally.has_ready else None
     if look_for_writers and writer is None:
         writer = _find_writer(top, tally.newest_files())
-    return tally.result(identity, top_mtime, ready, writer, fs_now, time.monotonic() - began)
+    return tally.result(top_mtime, ready, writer, fs_now, time.monotonic() - began)
 
 
 def _walk(top: str, tally: Tally) -> str | None:

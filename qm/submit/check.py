@@ -103,7 +103,6 @@ def _judged(look: Look, *, complete: bool = False) -> Checked:
     seen = Inspection(
         name=os.path.basename(look.path),
         kind=Kind.FOLDER,
-        identity=look.scan.identity,
         scan=replace(look.scan, hold=False),
         found=look.found,
         none_found=look.none_found,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from qm.osops import identity_of
 from qm.osops.scanning import FsClock, Scan, scan_folder
 from tests.contract.system_under_test import (
     end,
@@ -45,7 +44,6 @@ def test_a_look_counts_files_and_bytes_and_tells_the_names_at_the_top(job: Path)
     seen = scan(job)
     assert (seen.files, seen.size, seen.entries) == (2, 35, 4)
     assert seen.names == ("data", "proc_config.cfg")
-    assert seen.identity == identity_of(str(job))
     assert (seen.partial, seen.maybe_partial, seen.writer) == (None, None, None)
     assert (seen.ready, seen.hold, seen.unreadable) == (None, False, None)
 
@@ -105,7 +103,6 @@ def test_a_rename_of_the_folder_itself_leaves_the_fingerprint(job: Path) -> None
     after = scan(job.parent / "another name")
     assert after.fingerprint == before.fingerprint
     assert after.content_fingerprint == before.content_fingerprint
-    assert after.identity == before.identity
 
 
 def test_what_qm_and_desktops_leave_does_not_count(job: Path) -> None:

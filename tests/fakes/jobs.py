@@ -45,7 +45,6 @@ def a_job_folder(folder: Path, job_id: int = 7, **changes: Any) -> Job:
 def a_scan(**changes: Any) -> Scan:
     """A look at one info file that was written a day ago."""
     scan = Scan(
-        identity=Identity(1, 2, 3),
         files=1,
         size=30,
         entries=1,
