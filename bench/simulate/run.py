@@ -71,6 +71,8 @@ def _after_rest(people: People) -> tuple[list[str], dict[str, int]]:
     people.ask("drain", (), {"on": False})
     broken: list[str] = []
     for seconds in (_REST, _AGAIN, _PATIENCE):
+        # Asked to stop by the last step, it may have taken longer than until now.
+        world.start()
         if not world.run(seconds, _TURNS):
             return ["QM does not come to rest"], {}
         ends: dict[str, int] = {}
