@@ -34,9 +34,10 @@ While very many wait no more come, so that the load of a slow machine is steady,
 
 The first fifth of the time is warm-up. After it, at even distances: resident memory, open handles
 and threads of the manager, of the page, and of the supervisors (of each figure the highest). The
-table has the medians of the first and of the last third of these samples.
+table has the lower quartiles of the first and of the last third of these samples: what a moment of
+work takes and gives back does not count.
 
-grows: memory, where the last third's median lies more than 1 MiB and more than 3 % above the
+grows: memory, where the last third's quartile lies more than 1 MiB and more than 3 % above the
 first's; handles and threads, where it lies more than 2 above it. Growth for each job is the growth
 over the drops between the middles of both thirds: 1 MiB in ten minutes at 20 drops a second would
 be 164 bytes. A run of less than three minutes is not judged: it sees little but the warming up.
