@@ -23,7 +23,7 @@ from qm.crashpoints import arm, crash_point
 from qm.effects.claim import Claimer
 from qm.effects.finish import Finisher
 from qm.effects.listing import Lister
-from qm.effects.reconcile import Librarian
+from qm.effects.reconcile import VERIFIED, Librarian
 from qm.errors import QMError
 from qm.folders.inspect import Inspector
 from qm.folders.layout import Layout
@@ -329,7 +329,10 @@ class Manager:
             layout,
             self._index,
             lambda job, place: post(ev.Strayed(job, place)),
+            boot=self._boot,
             adopt=adopt,
+            # An earlier manager of this boot may have been killed before it had read every folder.
+            unread=doubt or self._index.fact(VERIFIED) != self._boot,
             doubt=doubt,
         )
         keeper = IndexKeeper(self._index, librarian, config.rescan, post, rebuild=rebuild)

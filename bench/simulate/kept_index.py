@@ -22,17 +22,19 @@ class Shelf:
         """Another one after it was made anew, as an inode would be."""
         self.rows: dict[int, Row] = {}
         self.arrivals: dict[str, ArrivalRow] = {}
-        self._before: dict[int, Row] = {}
+        self.facts: dict[str, str] = {}
+        self._before: tuple[dict[int, Row], dict[str, str]] = ({}, {})
 
     def make(self) -> None:
         """An empty one."""
         self.there = True
         self.number += 1
-        self.rows, self.arrivals, self._before = {}, {}, {}
+        self.rows, self.arrivals, self.facts = {}, {}, {}
+        self._before = ({}, {})
 
     def remember(self) -> None:
         """What a power cut may go back to."""
-        self._before = dict(self.rows)
+        self._before = dict(self.rows), dict(self.facts)
 
     def cut(self, random: Random) -> None:
         """Never synced: it may be lost, old, or as it was."""
@@ -40,7 +42,8 @@ class Shelf:
             case 0:
                 self.there = False
             case 1:
-                self.rows = dict(self._before)
+                rows, facts = self._before
+                self.rows, self.facts = dict(rows), dict(facts)
 
     def ended(self, where: str, value: object) -> list[Row]:
         """The ended jobs of this id or name, the newest first."""
@@ -119,7 +122,12 @@ class KeptIndex:
                 shelf.arrivals.pop(name, None)
             else:
                 shelf.arrivals[name] = arrival
+        shelf.facts |= self._facts
         self._rows, self._arrivals, self._facts = {}, {}, {}
+
+    def fact(self, name: str) -> str | None:
+        """What was written about the manager."""
+        return self._shelf.facts.get(name)
 
     def is_lost(self) -> bool:
         """True if the file was deleted or replaced."""

@@ -45,6 +45,8 @@ class People:
         self.world = world
         self.folders: dict[int, Folder] = {}
         self.requests = 0
+        self.reruns = 0
+        """How often one was asked for."""
         self.doomed: set[Kind | None] = set()
         """Of which kinds a process was to be killed; None stands for the power."""
         self.deeds: list[str] = []
@@ -256,6 +258,7 @@ class People:
         return f"a person asks: {step.verb} {' '.join(targets)}".rstrip()
 
     def _licence(self, name: str) -> None:
+        self.reruns += 1
         for place in Place:
             node = self.world.disk.find(self.world.layout.place(place)).entries.get(name)
             if node is not None and node.number in self.folders:

@@ -20,6 +20,8 @@ from qm.model import Job, Place
 from qm.osops.shortage import is_passing
 from qm.rows import row_from_records
 
+VERIFIED = "verified"
+"""The fact of the index that names the boot since which all its rows are known to be true."""
 _BATCH = 500
 _LAST = (Place.DONE, Place.LOST)
 
@@ -37,8 +39,9 @@ class Librarian:
 
     ``strayed`` is told of jobs that a person moved among the ended ones before
     their end, or into QM_Jobs before their claim or after their end, until they
-    lie there no more. ``doubt``: the index was not synced before the machine stopped,
-    and may say what was true before; every folder is read once.
+    lie there no more. ``unread``: the index was not synced before the machine stopped, and
+    may say what was true before; every folder is read once, and the index notes the ``boot``
+    since which that was done. ``doubt``: the history may have lost its last lines with it.
     """
 
     def __init__(
@@ -47,13 +50,17 @@ class Librarian:
         index: Index,
         strayed: Callable[[Job, Place], None],
         *,
+        boot: str = "",
         adopt: bool = False,
+        unread: bool = False,
         doubt: bool = False,
     ) -> None:
         self._layout = layout
         self._index = index
         self._strayed = strayed
+        self._boot = boot
         self._adopt = adopt
+        self._unread = unread
         self._doubt = doubt
         self._told: dict[int, int] | None = None
         """The last attempt in the history by job, while the index is made anew: to look each job
@@ -81,6 +88,9 @@ class Librarian:
             self._stamps[place] = stamp
             strangers += self._compare(place)
         self._doubt = False
+        if self._unread:
+            self._unread = False
+            self._index.put_fact(VERIFIED, self._boot)
         self._take_in(strangers)
         self._look_at_running()
         if not self._recalled:
@@ -91,6 +101,8 @@ class Librarian:
         """Fill an index that was made anew: every ended job, and those that vanished."""
         self._missed.clear()
         self._stamps.clear()
+        # What is in it from now on is of this boot.
+        self._index.put_fact(VERIFIED, self._boot)
         for line in vanished_in(self._layout.history_file):
             self._index.put(_vanished_row(line))
         self._recalled = True
@@ -131,7 +143,7 @@ class Librarian:
             known_id, known_inode = shown.get(name, (0, None))
             # What was missing has been elsewhere, and may be another job's by now.
             is_back = (place, known_id) in self._missed
-            if known_inode == inode and not is_back and not self._doubt:
+            if known_inode == inode and not is_back and not self._unread:
                 continue
             records = self._read(place, name)
             if records is None:

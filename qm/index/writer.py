@@ -268,6 +268,15 @@ class Index:
         with self._lock:
             return (found - self._gone) | self._rows.keys()
 
+    def fact(self, name: str) -> str | None:
+        """What was written about the manager, perhaps by an earlier one; None where nothing was."""
+        with self._file, contextlib.suppress(sqlite3.Error):
+            if self._connection is not None:
+                query = "SELECT value FROM facts WHERE name=?"
+                row = self._connection.execute(query, (name,)).fetchone()
+                return None if row is None else str(row[0])
+        return None
+
     def close(self) -> None:
         """Write what waits and close the file."""
         with contextlib.suppress(sqlite3.Error):

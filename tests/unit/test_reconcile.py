@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qm.effects.reconcile import Librarian
+from qm.effects.reconcile import VERIFIED, Librarian
 from qm.folders.layout import Layout
 from qm.history import History
 from qm.index import Index, reading, row_of
@@ -40,6 +40,8 @@ class Shelves:
             self.layout,
             self.index,
             lambda job, place: strayed.append((job.id, place)),
+            boot="this",
+            unread=True,
             doubt=True,
         )
 
@@ -217,3 +219,17 @@ def test_a_copy_takes_the_place_of_its_original_once_that_has_no_row(shelves: Sh
         os.utime(shelves.path(Place.LOST, "copy").parent, ns=(before, before))
         shelves.librarian.reconcile()
         assert shelves.rows() == {1: ("copy", "QM_lost+found")}
+
+
+def test_every_folder_is_read_after_a_power_cut_even_if_the_first_manager_after_it_is_killed(
+    shelves: Shelves,
+) -> None:
+    shelves.index.put_fact(VERIFIED, "the boot before")
+    shelves.index.flush()
+    assert shelves.index.fact(VERIFIED) == "the boot before"
+    shelves.doubting()  # Killed before it has looked.
+    assert shelves.index.fact(VERIFIED) != "this"
+    shelves.doubting().reconcile()
+    shelves.index.flush()
+    assert shelves.index.fact(VERIFIED) == "this"
+    assert shelves.index.fact("nothing") is None
