@@ -149,7 +149,8 @@ class Librarian:
             if records is None:
                 continue
             row = row_from_records(records, name, place, adopt=self._adopt)
-            if known_inode == inode and records.is_ours and (row is None or row.id != known_id):
+            says_other = records.is_ours or records.job is None
+            if known_inode == inode and says_other and (row is None or row.id != known_id):
                 self._index.remove(known_id)
             if row is None:
                 self._tell_if_strayed(records, place)
