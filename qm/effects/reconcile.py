@@ -79,23 +79,33 @@ class Librarian:
         """Bring the index up to date; returns the seconds that it took."""
         began = time.monotonic()
         strangers: list[_Stranger] = []
+        all_read = True
         self._look_for_originals()
         for place in _LAST:
             stamp = _mtime(self._layout.place(place))
             settled = not any(where is place for where, _ in self._missed)
-            if stamp is None or (self._stamps.get(place) == stamp and settled):
+            if stamp is not None and self._stamps.get(place) == stamp and settled:
                 continue
-            self._stamps[place] = stamp
-            strangers += self._compare(place)
-        self._doubt = False
-        if self._unread:
-            self._unread = False
-            self._index.put_fact(VERIFIED, self._boot)
+            found = None
+            if stamp is not None:
+                self._stamps[place] = stamp
+                found = self._compare(place)
+            all_read = all_read and found is not None
+            strangers += found or []
+        if all_read:
+            self._all_read()
         self._take_in(strangers)
         self._look_at_running()
         if not self._recalled:
             self._recall_vanished()
         return time.monotonic() - began
+
+    def _all_read(self) -> None:
+        """Both folders could be read: from now on the index is believed where nothing changes."""
+        self._doubt = False
+        if self._unread:
+            self._unread = False
+            self._index.put_fact(VERIFIED, self._boot)
 
     def rebuild(self) -> None:
         """Fill an index that was made anew: every ended job, and those that vanished."""
@@ -124,16 +134,19 @@ class Librarian:
             self._index.put(_vanished_row(lines[job_id]))
         self._recalled = True
 
-    def _compare(self, place: Place) -> list[_Stranger]:
-        """Look at what is new in a folder; returns what carries the records of another one."""
+    def _compare(self, place: Place) -> list[_Stranger] | None:
+        """Look at what is new in a folder; returns what carries the records of another one, and
+        None where folder or index cannot be read just now.
+        """
         # The folder first: a job's row is committed before its folder appears.
         found = self._list(place)
         if found is None:
-            return []
+            return None
         try:
             known = self._index.known(place)
         except sqlite3.Error:
-            return []
+            self._stamps.pop(place, None)
+            return None
         shown = _best_of_each_name(known, found)
         seen_again: set[int] = set()
         strangers: list[_Stranger] = []

@@ -233,3 +233,16 @@ def test_every_folder_is_read_after_a_power_cut_even_if_the_first_manager_after_
     shelves.index.flush()
     assert shelves.index.fact(VERIFIED) == "this"
     assert shelves.index.fact("nothing") is None
+
+
+def test_what_could_not_be_read_after_a_power_cut_is_still_to_be_read(shelves: Shelves) -> None:
+    """One of the folders is not there: its disk is mounted later, perhaps."""
+    librarian = shelves.doubting()
+    done = shelves.path(Place.DONE, "x").parent
+    away = done.rename(done.with_name("elsewhere"))
+    librarian.reconcile()
+    assert shelves.index.fact(VERIFIED) is None
+    away.rename(done)
+    librarian.reconcile()
+    shelves.index.flush()
+    assert shelves.index.fact(VERIFIED) == "this"
