@@ -9,7 +9,8 @@ from random import Random
 from bench.simulate.history import Step
 from bench.simulate.people import People
 from bench.simulate.promises import broken_promises, listing
-from bench.simulate.world import a_world
+from bench.simulate.world import World, a_world
+from qm.model import Place
 
 _REST = 25.0
 """Seconds after the last step in which most come to rest …"""
@@ -77,7 +78,15 @@ def _after_rest(people: People) -> tuple[list[str], dict[str, int]]:
             return ["QM does not come to rest"], {}
         ends: dict[str, int] = {}
         broken = broken_promises(people, ends)
-        # A drop that QM found late may be about to be refused.
-        if not broken and not (seconds == _REST and world.shelf.arrivals):
+        if not broken and (seconds == _PATIENCE or not _something_settles(world)):
             return [], ends
     return broken, {}
+
+
+def _something_settles(world: World) -> bool:
+    """Whether a drop is still to be accepted or refused: one whose writer seems to pause may take
+    minutes; or QM has not found it yet.
+    """
+    shelf = world.shelf
+    known = {row.name for row in shelf.rows.values() if row.ended is None}
+    return bool(shelf.arrivals or set(world.names(Place.WAITING)) - known)
