@@ -74,6 +74,8 @@ class Librarian:
         """Whether the jobs that vanished are in the index for certain."""
         self._ended_here: set[int] = set()
         """Jobs with an end that lay in QM_Jobs at the last look."""
+        self._claimed_here: set[int] = set()
+        """Jobs without one that lay there then, claimed: most of them run."""
 
     def reconcile(self) -> float:
         """Bring the index up to date; returns the seconds that it took."""
@@ -241,6 +243,7 @@ class Librarian:
             return
         self._stamps[place] = stamp
         ended_before, self._ended_here = self._ended_here, set()
+        claimed_before, self._claimed_here = self._claimed_here, set()
         for name in self._list(place) or {}:
             records = self._read(place, name)
             if records is None or records.job is None or records.claim is None:
@@ -253,6 +256,14 @@ class Librarian:
                     self._strayed(records.job, place)
             elif not records.claim.claimed:
                 self._tell_if_strayed(records, place)
+            elif records.is_ours:
+                # One that a power cut had left elsewhere, and a person has brought back: nobody
+                # watches it. Of those that are watched, the core knows.
+                self._claimed_here.add(records.job.id)
+                if records.job.id in claimed_before:
+                    self._strayed(records.job, place)
+                else:
+                    self._stamps.pop(place, None)
 
     def _tell_if_strayed(self, records: Records, place: Place) -> None:
         if records.job is None or not records.is_ours or records.ended:

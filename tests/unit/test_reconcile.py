@@ -246,3 +246,17 @@ def test_what_could_not_be_read_after_a_power_cut_is_still_to_be_read(shelves: S
     librarian.reconcile()
     shelves.index.flush()
     assert shelves.index.fact(VERIFIED) == "this"
+
+
+def test_a_claimed_job_that_a_person_brings_to_the_running_ones_is_told_at_the_second_look(
+    shelves: Shelves,
+) -> None:
+    """A power cut had left it elsewhere; at the first look it may be one that is just claimed."""
+    shelves.librarian.reconcile()
+    job = a_job_folder(shelves.path(Place.RUNNING, "job"), attempt=1, token="t")
+    with own_folder(str(shelves.path(Place.RUNNING, "job")), create=True) as own:
+        write_job(own, job, Claim("the boot before", claimed=True))
+    shelves.librarian.reconcile()
+    assert shelves.strayed == []
+    shelves.librarian.reconcile()
+    assert shelves.strayed == [(job.id, Place.RUNNING)]
