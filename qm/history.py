@@ -201,4 +201,4 @@ def _lines(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 def _is_line(record: dict[str, Any]) -> bool:
     """Whether it tells of an end: those parts that everybody counts on are of their kind."""
     numbers = all(isinstance(record.get(name), int) for name in _NUMBERS)
-    return numbers and all(isinstance(record.get(name), str) for name in _TEXTS)
+    return numbers and all(isinstance(record.get(name, ""), str) for name in _TEXTS)
