@@ -79,6 +79,8 @@ def test_a_job_is_suspended_resumed_and_run_again_after_its_end(queue: Queue) ->
     queue.wait_running("work")
 
     async def steps(terminal: Terminal) -> None:
+        # The script may run before the index says so, and a job that waits is not suspended.
+        await terminal.sees("1 R work")
         await terminal.select("work")
         await terminal.press("s")
         await terminal.sees("Suspend job 1 (work)?")
