@@ -168,8 +168,12 @@ def test_a_short_job_is_not_worth_a_mail_but_the_brake_is(make_queue: MakeQueue)
         mail = {"Host": "localhost", "Port": smtp.port, "To": "desk@example.org"}
         mail["Min_duration"] = "1 h"
         queue.serve_with(configuration(queue, mail, Brake=3, launch_type="blocking"))
+        # All five wait before the first one fails: one that came later would not be counted.
+        assert queue.run("drain", "on").returncode == 0
         for number in range(5):
             queue.drop(f"j{number}", "exit 1")
+        wait_for("all wait", lambda: sum(r["state"] == "QUEUED" for r in queue.listed()) == 5)
+        assert queue.run("drain", "off").returncode == 0
         wait_for("the brake is told", lambda: smtp.mails)
         wait_for("nothing is left to tell", lambda: not notices(queue))
         (arrived,) = smtp.mails
