@@ -15,7 +15,7 @@ from tests.live.faults import UNTIL_GO, let_go
 from tests.live.harness import Queue, wait_for
 
 if sys.platform == "win32":
-    pytest.skip("sparse files by truncate(1), and wait4", allow_module_level=True)
+    pytest.skip("sparse files by truncate(1), and getrusage(2)", allow_module_level=True)
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

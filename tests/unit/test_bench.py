@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from qm.jobdir import read_records
 from qm.model import Place, State
 from qm.rows import row_from_records
 from qm.statefile import StateFile
+from tests.fakes.running_bench import run_bench
 
 ROOT = Path(__file__).resolve().parents[2]
 samples = st.lists(st.floats(0.001, 1e6), min_size=1, max_size=50)
@@ -228,14 +227,3 @@ def test_a_quick_drain_writes_its_figures_and_leaves_nothing_behind(tmp_path: Pa
     assert figures["QM whole, Sync = yes"]["median"] > 0
     assert "QM prepared, Sync = no" in done.stdout
     assert list(work.iterdir()) == []
-
-
-def run_bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        cwd=ROOT,
-        check=False,
-    )

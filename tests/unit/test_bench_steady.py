@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from bench.trend import Tolerance, Trend, trend_of
 from bench.vitals import FIGURES, Vitals
 from qm.history import read_history
 from qm.model import State
+from tests.fakes.running_bench import run_bench
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY, HANDLES, THREADS = (figure.tolerance for figure in FIGURES)
@@ -261,14 +260,3 @@ def test_a_quick_run_writes_its_figures_and_leaves_nothing_behind(
         counts = dict(report["tables"][-1]["rows"])
         good, _, count = counts["drops that ended as they had to"].partition(" of ")
         assert good == count and int(good) > 0
-
-
-def run_bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        cwd=ROOT,
-        check=False,
-    )
