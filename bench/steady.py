@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ from bench.tidying import Tidier
 from bench.vitals import look
 from bench.waiting import wait_for, wait_seconds
 from bench.weblisteners import Listener
-from bench.webserver import free_port
+from bench.webserver import free_port, listens
 from qm.folders.layout import Layout
 from qm.history import read_history
 
@@ -94,7 +93,7 @@ def measure(plan: Plan) -> Section:
         if plan.ended:
             make_ended(queue.root, plan.ended)
         queue.start()
-        wait_for("the page answers", lambda: _answers(port), _PAGE_LIMIT, 0.1)
+        wait_for("the page answers", lambda: listens(port), _PAGE_LIMIT, 0.1)
         before = _on_disk(queue)
         flow = Flow(queue, _RATE, _MOST_WAITING)
         tidier = Tidier(queue.root, plan.ended)
@@ -110,12 +109,6 @@ def measure(plan: Plan) -> Section:
         grown = {name: size - before[name] for name, size in _on_disk(queue).items()}
     came = Came(len(flow.expected), flow.late, ends, grown)
     return section_of(DEFINITION, plan, _RATE, watched, came)
-
-
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
-        return True
-    return False
 
 
 @contextlib.contextmanager

@@ -187,6 +187,11 @@ def free_port() -> int:
 def _answers(port: int, process: subprocess.Popen[bytes], errors: Path) -> bool:
     if process.poll() is not None:
         raise RuntimeError(f"the page ended: {errors.read_text('utf-8', 'replace')}")
+    return listens(port)
+
+
+def listens(port: int) -> bool:
+    """True once somebody listens at this port of this machine."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
     except OSError:

@@ -8,7 +8,6 @@ and Debian's chromium.
 from __future__ import annotations
 
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from bench.pngs import packed
 from bench.samples import Sample, drop, manager, until
+from bench.webserver import free_port, listens
 from qm.folders.layout import Layout
 from web.codes import issue_code
 from web.tokens import existing_or_new
@@ -98,14 +98,14 @@ def main() -> int:
 @contextmanager
 def _served(base: Path) -> Iterator[tuple[int, Layout]]:
     base.mkdir()
-    root, port = base / "QM", _free_port()
+    root, port = base / "QM", free_port()
     config = base / "QMserv.cfg"
     lines = ["[QMServer]", f"QM_FOLDER = {root}", "MaxNbProcessors = 8", "Settle = 0.2"]
     lines += ["[WEB_QMserver]", f"The_Port = {port}", f"Token_file = {base / 'token'}"]
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     layout = Layout(str(root))
     with manager(config, layout, RUNNING):
-        until("the page", lambda: _listens(port))
+        until("the page", lambda: listens(port))
         yield port, layout
 
 
@@ -154,20 +154,6 @@ def _has_ended(layout: Layout, name: str) -> bool:
     return any(
         (Path(layout.root) / place / name).is_dir() for place in ("QM_dJobs", "QM_lost+found")
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except OSError:
-        return False
-    return True
 
 
 if __name__ == "__main__":
