@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import stat
@@ -11,12 +10,13 @@ from dataclasses import replace
 from qm.core import actions as act
 from qm.core import events as ev
 from qm.crashpoints import crash_point
+from qm.effects.intents import void_intents
 from qm.faults import fault_of
 from qm.folders.layout import Layout
 from qm.jobdir import read_hold, records_of, set_aside_old, write_hold, write_job
 from qm.model import Job, Place, Reason
 from qm.names import shown
-from qm.osops import FolderHandle, sync_folder
+from qm.osops import FolderHandle
 from qm.osops.owner import owner_name
 from qm.records import Claim
 
@@ -34,21 +34,21 @@ def accept(
     job = action.job
     path = layout.path(Place.WAITING, job.name)
     try:
-        return _accept(path, layout.intents, action, boot, sync=sync)
+        return _accept(layout, path, action, boot, sync=sync)
     except FileNotFoundError:
         return ev.NotAccepted(job.id, True, Reason("Gone", "its folder was taken away"))
     except OSError as error:
         why = error
     if isinstance(why, PermissionError) and make_writable(path):
         try:
-            return _accept(path, layout.intents, action, boot, sync=sync)
+            return _accept(layout, path, action, boot, sync=sync)
         except OSError as error:
             why = error
     return ev.NotAccepted(job.id, False, cannot_write(why, layout.root, path))
 
 
 def _accept(
-    path: str, intents: str, action: act.Accept, boot: str, *, sync: bool
+    layout: Layout, path: str, action: act.Accept, boot: str, *, sync: bool
 ) -> ev.Accepted | ev.NotAccepted:
     job = action.job
     with FolderHandle.open(path) as folder:
@@ -64,11 +64,7 @@ def _accept(
                 crash_point("accept.held", job.name)
             write_job(own, job, Claim(boot, claimed=False), sync=sync and _has_past(job))
             crash_point("accept.recorded", job.name)
-            # An end that could not be carried out is void: the folder was mended since.
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(intents, f"{job.id}.json"))
-                if sync:
-                    sync_folder(intents)
+            void_intents(layout, (job.id, action.replaces), sync=sync)
             return ev.Accepted(job.id, action.hold or (None if action.fresh else read_hold(own)))
 
 

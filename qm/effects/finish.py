@@ -14,7 +14,7 @@ from qm.core import actions as act
 from qm.core import events as ev
 from qm.crashpoints import crash_point
 from qm.effects.accept import make_writable
-from qm.effects.intents import Intent, remove_intent, write_intent
+from qm.effects.intents import Intent, remove_intent, void_intents, write_intent
 from qm.folders.layout import Layout
 from qm.history import History
 from qm.index import Index, row_of
@@ -133,6 +133,8 @@ class Finisher:
                 crash_point("close.moved", job.name)
                 remove_intent(self.layout, job.id, sync=self.sync)
                 crash_point("close.forgotten", job.name)
+                with contextlib.suppress(OSError):  # The next start finds that it is void.
+                    void_intents(self.layout, [action.replaces], sync=self.sync)
                 return replace(moved, request=action.request)
             self._undo(intent, job)
             return moved

@@ -7,6 +7,7 @@ again. The intent, written first, says that it is not.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from qm.folders.layout import Layout
@@ -67,6 +68,15 @@ def remove_intent(layout: Layout, job_id: int, *, sync: bool) -> None:
         intents.remove(f"{job_id}.json")
         if sync:
             intents.sync()
+
+
+def void_intents(layout: Layout, jobs: Iterable[int | None], *, sync: bool) -> None:
+    """Ends of these jobs that could not be carried out are not to be: the folder was mended
+    since, or is another job's. Most jobs have none.
+    """
+    for job_id in jobs:
+        if job_id is not None and os.path.lexists(os.path.join(layout.intents, f"{job_id}.json")):
+            remove_intent(layout, job_id, sync=sync)
 
 
 def read_intents(layout: Layout) -> tuple[list[Intent], list[str]]:

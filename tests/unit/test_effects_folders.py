@@ -416,6 +416,42 @@ def test_a_cancelled_job_has_its_end_its_log_and_no_intent_left(folders: Folders
     assert os.listdir(folders.layout.intents) == [] and folders.left == ["job"]
 
 
+def _with_an_end_that_could_not_be_carried_out(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> Job:
+    """Job 7 is refused, and somebody's program keeps its folder from being moved."""
+
+    def held(*arguments: object) -> str:
+        raise PermissionError(errno.EACCES, "in use")
+
+    job = folders.waiting()
+    with monkeypatch.context() as patch:
+        patch.setattr(Layout, "move", held)
+        end = folders.finisher.close(a_close(job, state=State.REJECTED))
+    assert isinstance(end, ev.Unmovable)
+    assert os.listdir(folders.layout.intents) == ["7.json"]
+    return job
+
+
+def test_the_end_of_an_earlier_job_is_void_once_its_folder_is_accepted_as_another(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only mended and renamed by a person does it come to that."""
+    job = replace(_with_an_end_that_could_not_be_carried_out(folders, monkeypatch), id=8)
+    accepted = accept(folders.layout, act.Accept(job, True, None, replaces=7), "b", sync=False)
+    assert accepted == ev.Accepted(8, None)
+    assert os.listdir(folders.layout.intents) == []
+
+
+def test_the_end_of_an_earlier_job_is_void_once_its_folder_has_ended_as_another(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = replace(_with_an_end_that_could_not_be_carried_out(folders, monkeypatch), id=8)
+    end = folders.finisher.close(a_close(job, state=State.REJECTED, fresh=True, replaces=7))
+    assert isinstance(end, ev.Moved)
+    assert os.listdir(folders.layout.intents) == []
+
+
 def test_the_log_of_a_lost_job_is_kept_and_gets_its_last_line(folders: Folders) -> None:
     job = folders.claimed()
     (folders.path(Place.RUNNING) / "process.log").write_text("half\n", encoding="ascii")
