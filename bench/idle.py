@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
 
 from bench.gate import Pipe
 from bench.plan import Plan
@@ -74,7 +77,7 @@ def _cells(figures: list[Series], target: Target) -> tuple[str, ...]:
 
 def against(figure: Series, limit: float) -> tuple[str, str]:
     """The cells of a figure: its median, and whether it is below ``limit``."""
-    # CPU times come in hundredths of a second: more digits than these are noise.
+    # Where CPU times come in hundredths of a second, more digits than these are noise.
     verdict = "met" if round(figure.median, 2) < limit else "MISSED"
     return shown(figure.median), f"< {limit:g} {verdict}"
 
@@ -97,18 +100,36 @@ def at_rest(
     TookTooLongError where it does not come to rest in time.
     """
     _wait_calm(queue, calm_within)
-    before, began = queue.usage(), time.perf_counter()
+    before, began = _worked(queue), time.perf_counter()
     wait_seconds(idle_for)
-    after = queue.usage()
+    worked = {kind: now - before[kind] for kind, now in _worked(queue).items()}
     seconds = time.perf_counter() - began
-    manager = (after.manager_cpu - before.manager_cpu) / seconds * 100
-    both = manager + (after.supervisor_cpu - before.supervisor_cpu) / seconds * 100
+    manager = worked["manager"] / seconds * 100
+    both = manager + worked["supervisor"] / seconds * 100
+    after = queue.usage()
     return [
         Series(f"{name}, CPU of manager and supervisors", "%", (both,)),
         Series(f"{name}, CPU of the manager", "%", (manager,)),
         Series(f"{name}, manager memory", "MB", (after.manager_memory / 1e6,)),
         Series(f"{name}, supervisor memory", "MB", (after.supervisor_memory / 1e6,)),
     ]
+
+
+def _worked(queue: Queue) -> dict[str, float]:
+    """Seconds of processor time of all threads of each kind of process, so far."""
+    return {kind: sum(map(_seconds_of, found)) for kind, found in queue.processes().items()}
+
+
+def _seconds_of(process: psutil.Process) -> float:
+    """To the nanosecond where the scheduler tells. The usual times are counted in ticks: of what
+    wakes for a moment now and then, these meet too much or nothing.
+    """
+    try:
+        threads = list(Path(f"/proc/{process.pid}/task").iterdir())
+        return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9
+    except (OSError, ValueError, IndexError):
+        times = process.cpu_times()
+        return float(times.user + times.system)
 
 
 def _fill(queue: Queue, gate: Pipe, slots: int, size: int) -> None:
