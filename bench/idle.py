@@ -10,7 +10,7 @@ import psutil
 
 from bench.gate import Pipe
 from bench.plan import Plan
-from bench.queue import Queue, Usage, queue_in
+from bench.queue import Queue, Usage, cpu_seconds, queue_in
 from bench.report import Section
 from bench.series import Series, shown
 from bench.tables import Table
@@ -128,8 +128,7 @@ def _seconds_of(process: psutil.Process) -> float:
         threads = list(Path(f"/proc/{process.pid}/task").iterdir())
         return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9
     except (OSError, ValueError, IndexError):
-        times = process.cpu_times()
-        return float(times.user + times.system)
+        return cpu_seconds(process)
 
 
 def _fill(queue: Queue, gate: Pipe, slots: int, size: int) -> None:

@@ -235,8 +235,8 @@ class Queue:
         supervisors = self._children(manager, _SUPERVISOR)
         memory = [one.memory_info().rss for one in supervisors]
         return Usage(
-            manager_cpu=_cpu(manager),
-            supervisor_cpu=sum(_cpu(one) for one in supervisors),
+            manager_cpu=cpu_seconds(manager),
+            supervisor_cpu=sum(cpu_seconds(one) for one in supervisors),
             manager_memory=manager.memory_info().rss,
             supervisor_memory=max(memory, default=0),
         )
@@ -273,7 +273,8 @@ def queue_in(
         queue.end()
 
 
-def _cpu(process: psutil.Process) -> float:
+def cpu_seconds(process: psutil.Process) -> float:
+    """Seconds of processor time of a process so far, those of threads that have ended included."""
     times = process.cpu_times()
     return float(times.user + times.system)
 

@@ -21,7 +21,7 @@ log = logging.getLogger("qm.looking")
 Post = Callable[[ev.Event], None]
 _SHARE = 20.0
 _SHARE_WITH_EVENTS = 100.0
-_SHARE_OVERDUE = 100.0
+_SHARE_OVERDUE = 50.0
 _LONGEST_OVERDUE = 30.0
 """Seconds: a listing that took long, because much else was going on, does not rule for minutes."""
 _MEND_AFTER = 5.0
@@ -32,7 +32,7 @@ _LONGEST_PAUSE = 5.0
 
 class QueueWatcher(threading.Thread):
     """Lists QM_qJobs: when an event or a stat says so, and every ``rescan`` seconds; a very large
-    one less often, so that a manager at rest needs about 1 % of a processor for it.
+    one less often, so that a manager at rest needs about 2 % of a processor for it.
     """
 
     def __init__(self, lister: Lister, path: str, poll: float, rescan: float, post: Post) -> None:
